@@ -1,0 +1,1 @@
+"""The queue: one way in, whoever carries it."""

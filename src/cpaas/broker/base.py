@@ -1,0 +1,55 @@
+"""What every carrier of work offers: publish in the caller's transaction, take, complete, bury.
+
+`queue_item` rows are written in the caller's transaction and deleted in the consumer's own, so
+that an item is neither lost nor worked twice without the database knowing.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+
+class NewItem(msgspec.Struct, frozen=True):
+    """An item to publish; `delay_ms` 0 means at once."""
+
+    queue: str
+    lane: int
+    account_id: int
+    messages: int
+    payload: bytes
+    delay_ms: int = 0
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A taken item. `tries` counts how often it was taken, this time included."""
+
+    id: int
+    queue: str
+    lane: int
+    account_id: int
+    messages: int
+    tries: int
+    payload: bytes
+
+
+class Consumer(Protocol):
+    """Takes items of one queue: OTP lane first, then fair between accounts."""
+
+    async def take(self, most: int, *, not_accounts: Sequence[int] = ()) -> list[Item]:
+        """Up to `most` ready items, leased to this process; empty when there are none."""
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Returns when something may be ready, or after the timeout."""
+
+    async def complete(self, connection: Any, ids: Sequence[int]) -> None:
+        """Deletes items in the caller's transaction."""
+
+    async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
+        """Gives items back unworked, available after the delay."""
+
+    async def extend(self, ids: Sequence[int]) -> None:
+        """Prolongs the lease of items still being worked."""
+
+    async def bury(self, items: Sequence[Item], reason: str) -> None:
+        """Moves items to the dead letters of their queue with the reason."""

@@ -1,0 +1,439 @@
+"""Reads every setting of the platform once, from the environment or one file, into a frozen object.
+
+One table holds default, unit and help of each option, so that the command line, the services
+and the reference page can never tell different stories.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+import typing
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+
+PREFIX = "CPAAS_"
+FILE_NAME = "cpaas.toml"
+DATABASE_NAME = "cpaas"
+OWNER_ROLE = "cpaas"
+PORTAL_ROLE = "cpaas_portal"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Level = Literal["debug", "info", "warning", "error"]
+Role = Literal["owner", "portal"]
+
+# Read by the start script, the tests or the supervisor itself; they are no options of the platform.
+OTHER_NAMES = frozenset(
+    {
+        "CPAAS_CONFIG",
+        "CPAAS_PYTHON",
+        "CPAAS_VENV",
+        "CPAAS_SUPERVISED",
+        "CPAAS_TEST_REQUIRE_ALL",
+    }
+)
+
+
+class ConfigError(Exception):
+    """A setting cannot be used: says which, what it holds and what is allowed."""
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+
+
+class Doc(msgspec.Struct, frozen=True):
+    """What the reference page and an error message say about one option."""
+
+    help: str
+    unit: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One row of the table of settings."""
+
+    name: str
+    env: str
+    type: Any
+    default: Any
+    unit: str
+    help: str
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+def _port(help_text: str) -> Doc:
+    return Doc(help_text, unit="port", minimum=1, maximum=65535)
+
+
+def _project_root() -> Path:
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "requirements.lock").is_file() else Path.home()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting of the platform; each field is one option, `CPAAS_<FIELD>` in the environment."""
+
+    home: Annotated[
+        Path,
+        Doc("Folder of this installation's data, logs and secrets.", unit="folder"),
+    ] = msgspec.field(default_factory=lambda: _project_root() / ".cpaas")
+    external_dsn: Annotated[
+        str,
+        Doc("PostgreSQL to use instead of the embedded server; empty starts the embedded one."),
+    ] = ""
+    portal_dsn: Annotated[
+        str,
+        Doc("Login of the User Portal's restricted role; empty derives it from the owner's."),
+    ] = ""
+    amqp_url: Annotated[
+        str, Doc("RabbitMQ to carry the queues; empty keeps them in PostgreSQL.", unit="URL")
+    ] = ""
+    host: Annotated[str, Doc("Address that every service listens on.", unit="address")] = (
+        "127.0.0.1"
+    )
+    port_offset: Annotated[
+        int,
+        Doc(
+            "Added to every default port, for a second copy on one machine; a port that is set "
+            "by name is taken as it is.",
+            minimum=0,
+            maximum=50000,
+        ),
+    ] = 0
+    core_port: Annotated[int, _port("REST API (cpaas-core).")] = 8081
+    sms_port: Annotated[int, _port("Carriers' HTTP callbacks for SMS (cpaas-sms).")] = 8082
+    whatsapp_port: Annotated[int, _port("WhatsApp webhooks (cpaas-whatsapp).")] = 8083
+    rcs_port: Annotated[int, _port("RCS webhooks (cpaas-rcs).")] = 8084
+    voice_port: Annotated[int, _port("Voice (cpaas-voice).")] = 8085
+    admin_port: Annotated[int, _port("Admin Dashboard (cpaas-admin).")] = 8087
+    portal_port: Annotated[int, _port("User Portal (cpaas-portal).")] = 8088
+    smpp_port: Annotated[int, _port("SMPP server for customers.")] = 2775
+    smsc_port: Annotated[int, _port("Simulated SMSC of the sandbox (SMPP).")] = 2776
+    smsc_control_port: Annotated[int, _port("Control and health of the simulated SMSC.")] = 2778
+    postgres_port: Annotated[int, _port("Embedded PostgreSQL, on 127.0.0.1 only.")] = 5433
+    sandbox: Annotated[
+        bool, Doc("Makes a test account, a simulated SMSC and the routes between them.")
+    ] = True
+    allow_networks: Annotated[
+        tuple[Network, ...],
+        Doc(
+            "Private networks that outgoing calls (webhooks, media) may reach, besides the "
+            "public internet.",
+            unit="CIDR list",
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Doc("Proxies whose X-Forwarded-For names the client's address.", unit="CIDR list"),
+    ] = ()
+    currency: Annotated[str, Doc("Currency of all prices and balances.", unit="ISO 4217")] = "INR"
+    timezone: Annotated[
+        str, Doc("Zone that 'today' means on every screen.", unit="IANA name")
+    ] = "Asia/Kolkata"
+    api_fast_path: Annotated[
+        bool, Doc("Answers POST /v1/messages past the web framework; off takes the usual way.")
+    ] = True
+    log_level: Annotated[Level, Doc("Least severe log line that is written.")] = "info"
+    log_max_mb: Annotated[
+        int,
+        Doc("Size at which a log file is rotated; five old ones stay.", unit="MB", minimum=1),
+    ] = 20
+    stop_seconds: Annotated[
+        int,
+        Doc(
+            "Time that stopping may take in all; what is left then is killed.",
+            unit="seconds",
+            minimum=2,
+            maximum=600,
+        ),
+    ] = 15
+    start_seconds: Annotated[
+        int,
+        Doc("Time that one service may take to become healthy.", unit="seconds", minimum=1),
+    ] = 60
+    keyring: Annotated[
+        Path,
+        Doc("File with the keys that encrypt stored credentials; default in the home folder."),
+    ] = Path()
+
+    @property
+    def embedded(self) -> bool:
+        """True when the supervisor runs PostgreSQL itself."""
+        return not self.external_dsn
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the log files."""
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Folder of the lock, the state file and other traces of a running copy."""
+        return self.home / "run"
+
+    @property
+    def postgres_password_file(self) -> Path:
+        """File with the embedded server's generated password."""
+        return self.home / "postgres.password"
+
+    @property
+    def portal_password_file(self) -> Path:
+        """File with the generated password of the portal's restricted role."""
+        return self.home / "portal.password"
+
+    def url(self, port: int) -> str:
+        """The address a person on this machine opens for a port."""
+        return f"http://{self.reachable_host}:{port}"
+
+    @property
+    def reachable_host(self) -> str:
+        """Where a service that listens on `host` is found from this machine."""
+        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+
+    def dsn(self, role: Role = "owner") -> str:
+        """The database address for a role; secrets are read from the home folder when asked."""
+        if role == "portal":
+            if self.portal_dsn:
+                return self.portal_dsn
+            return _with_login(
+                self.dsn("owner"), PORTAL_ROLE, _secret(self.portal_password_file, "portal")
+            )
+        if self.external_dsn:
+            return self.external_dsn
+        password = _secret(self.postgres_password_file, "database")
+        return (
+            f"postgresql://{OWNER_ROLE}:{quote(password, safe='')}"
+            f"@127.0.0.1:{self.postgres_port}/{DATABASE_NAME}"
+        )
+
+
+# The field is named for what it is; people know the variable as CPAAS_DSN.
+_ENV_NAMES = {"external_dsn": "CPAAS_DSN"}
+
+
+def _secret(path: Path, what: str) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"the {what} password in {path} cannot be read: {error.strerror}",
+            "run `cpaas up` once in this home, or set CPAAS_DSN",
+        ) from error
+
+
+def _with_login(dsn: str, user: str, password: str) -> str:
+    parts = urlsplit(dsn)
+    address = parts.netloc.rpartition("@")[2]
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{login}@{address}"))
+
+
+def _options() -> Iterator[Option]:
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        kind, doc = typing.get_args(hints[field.name])
+        default = None if field.default is msgspec.NODEFAULT else field.default
+        yield Option(
+            name=field.name,
+            env=_ENV_NAMES.get(field.name, PREFIX + field.name.upper()),
+            type=kind,
+            default=default,
+            unit=doc.unit,
+            help=doc.help,
+            minimum=doc.minimum,
+            maximum=doc.maximum,
+        )
+
+
+OPTIONS: tuple[Option, ...] = tuple(_options())
+PORTS: tuple[Option, ...] = tuple(option for option in OPTIONS if option.unit == "port")
+_SWITCH = {
+    "on": True, "true": True, "yes": True, "1": True,
+    "off": False, "false": False, "no": False, "0": False,
+}  # fmt: skip
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Parses the environment, then the file for what the environment leaves out."""
+    given: dict[str, tuple[str, Any]] = {}
+    for option in OPTIONS:
+        if option.env in environ:
+            given[option.name] = (option.env, environ[option.env])
+    file = _file(environ)
+    for name, value in _read_file(file, required="CPAAS_CONFIG" in environ).items():
+        given.setdefault(name, (f"{name} in {file}", value))
+    values = {
+        option.name: _parse(option, *given[option.name])
+        for option in OPTIONS
+        if option.name in given
+    }
+    return _finish(values)
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """One warning per CPAAS_ variable that no option reads, with the name probably meant."""
+    known = {option.env for option in OPTIONS} | OTHER_NAMES
+    warnings = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            warnings.append(f"{name} is not a setting and is ignored; did you mean {near[0]}?")
+    return warnings
+
+
+def _finish(values: dict[str, Any]) -> Settings:
+    offset = values.get("port_offset", 0)
+    for option in PORTS:
+        if option.name not in values:
+            values[option.name] = option.default + offset
+            if values[option.name] > 65535:
+                raise ConfigError(
+                    f"CPAAS_PORT_OFFSET={offset} moves {option.env} past 65535",
+                    f"choose an offset of at most {65535 - option.default}",
+                )
+    settings = Settings(**values)
+    home = settings.home.expanduser().absolute()
+    keyring = settings.keyring if "keyring" in values else home / "keyring.json"
+    return msgspec.structs.replace(settings, home=home, keyring=keyring.expanduser().absolute())
+
+
+def _file(environ: Mapping[str, str]) -> Path:
+    if named := environ.get("CPAAS_CONFIG"):
+        return Path(named).expanduser()
+    return Path(environ.get("CPAAS_HOME") or _project_root() / ".cpaas").expanduser() / FILE_NAME
+
+
+def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        if required:
+            raise ConfigError(
+                f"CPAAS_CONFIG names {path}, which does not exist", "create it, or unset it"
+            ) from error
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}", "write it as TOML, one `name = value` a line"
+        ) from error
+    names = {"dsn": "external_dsn"} | {option.name: option.name for option in OPTIONS}
+    for name in content:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"{path}: {name} is not a setting", f"did you mean {near}?")
+    return {names[name]: value for name, value in content.items()}
+
+
+def _parse(option: Option, source: str, value: Any) -> Any:
+    if option.type is str:
+        return _text(option, source, value)
+    if option.type is bool:
+        return _switch(source, value)
+    if option.type is int:
+        return _number(option, source, value)
+    if option.type is Path:
+        if not value:
+            raise ConfigError(f"{source} is empty", "give a path, or leave it out")
+        return Path(str(value))
+    if typing.get_origin(option.type) is Literal:
+        allowed = typing.get_args(option.type)
+        if str(value).lower() not in allowed:
+            raise _bad(source, value, "one of " + ", ".join(allowed))
+        return str(value).lower()
+    return _networks(source, value)
+
+
+def _bad(source: str, value: Any, allowed: str) -> ConfigError:
+    return ConfigError(f"{source} is {value!r}", f"it must be {allowed}")
+
+
+def _text(option: Option, source: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _bad(source, value, "a text")
+    if option.name == "timezone" and value not in zoneinfo.available_timezones():
+        raise _bad(source, value, "an IANA time zone such as Asia/Kolkata")
+    if option.name == "currency" and not (len(value) == 3 and value.isalpha() and value.isupper()):
+        raise _bad(source, value, "three capital letters such as INR")
+    schemes = {
+        "external_dsn": ("postgresql", "postgres"),
+        "portal_dsn": ("postgresql", "postgres"),
+        "amqp_url": ("amqp", "amqps"),
+    }
+    if value and option.name in schemes and urlsplit(value).scheme not in schemes[option.name]:
+        # The value may hold a password, so only its beginning is told.
+        allowed = f"a URL that begins with {schemes[option.name][0]}://"
+        raise _bad(source, value.partition(":")[0] + ":…", allowed)
+    return value
+
+
+def _switch(source: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    try:
+        return _SWITCH[str(value).lower()]
+    except KeyError:
+        raise _bad(source, value, "on or off") from None
+
+
+def _number(option: Option, source: str, value: Any) -> int:
+    low = 0 if option.minimum is None else option.minimum
+    limits = f"a whole number from {low}" + (f" to {option.maximum}" if option.maximum else "")
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise _bad(source, value, limits) from None
+    if number < low or (option.maximum is not None and number > option.maximum):
+        raise _bad(source, value, limits)
+    return number
+
+
+def _networks(source: str, value: Any) -> tuple[Network, ...]:
+    parts = value if isinstance(value, list) else str(value).replace(",", " ").split()
+    try:
+        return tuple(ipaddress.ip_network(str(part)) for part in parts)
+    except ValueError as error:
+        raise ConfigError(
+            f"{source} is {value!r}: {error}",
+            "give addresses or CIDR networks separated by commas, such as 10.0.0.0/8",
+        ) from error
+
+
+def settings_page() -> str:
+    """The reference page of all settings, as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Set them in the environment, or as `name = value` (lower case, without `CPAAS_`) in the",
+        f"TOML file that `CPAAS_CONFIG` names, else in `{FILE_NAME}` in the home folder.",
+        "The environment wins. They are read once, at the start.",
+        "",
+        "| Variable | Default | Unit | Meaning |",
+        "|---|---|---|---|",
+    ]
+    shown = {"home": "`.cpaas` in the project's folder", "keyring": "`keyring.json` in the home"}
+    for option in OPTIONS:
+        default = shown.get(option.name) or _shown(option.default)
+        lines.append(f"| `{option.env}` | {default} | {_unit(option)} | {option.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "`on`" if default else "`off`"
+    return f"`{default}`" if default not in ("", ()) else "empty"
+
+
+def _unit(option: Option) -> str:
+    if option.type is bool:
+        return "on, off"
+    if typing.get_origin(option.type) is Literal:
+        return ", ".join(typing.get_args(option.type))
+    return option.unit

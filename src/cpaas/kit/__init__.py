@@ -1,0 +1,1 @@
+"""Domain-free and dull: ids, money, phone numbers, HTTP, logs."""

@@ -1,0 +1,1 @@
+"""What a message is: its statuses, its lanes and the envelopes that carry it between steps."""

@@ -1,0 +1,1 @@
+"""The only definition of the database: Django models, migrations, triggers and grants."""

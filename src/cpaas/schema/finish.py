@@ -1,0 +1,96 @@
+"""What follows every migration: functions, triggers, storage, partitions, grants. Idempotent."""
+
+from pathlib import Path
+
+from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+
+from cpaas.schema import grants
+
+#: configuration tables -> key column. Each change bumps config_version and is audited.
+CONFIGURATION = {
+    "account": "id",
+    "assigned_route": "id",
+    "api_key": "id",
+    "smpp_credential": "id",
+    "price": "id",
+    "sender": "id",
+    "route": "id",
+    "routing_rule": "id",
+    "webhook_endpoint": "account_id",
+    "platform_setting": "name",
+}
+#: audited, but no part of the snapshot.
+AUDITED = {"app_user": "id", "service_state": "service"}
+APPEND_ONLY = ("ledger_entry", "audit_log")
+#: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
+EXTERNAL = {"queue_item": "payload", "dead_letter": "payload"}
+PARTITION_DAYS_AHEAD = 14
+
+
+def _trigger(cursor: CursorWrapper, name: str, table: str, when: str, action: str) -> None:
+    cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+    cursor.execute(f"CREATE TRIGGER {name} {when} ON {table} {action}")
+
+
+def _triggers(cursor: CursorWrapper) -> None:
+    for table in CONFIGURATION:
+        _trigger(
+            cursor,
+            "config_changed",
+            table,
+            "AFTER INSERT OR UPDATE OR DELETE",
+            "FOR EACH STATEMENT EXECUTE FUNCTION cpaas_config_changed()",
+        )
+    for table, key in (CONFIGURATION | AUDITED).items():
+        _trigger(
+            cursor,
+            "audit",
+            table,
+            "AFTER INSERT OR UPDATE OR DELETE",
+            f"FOR EACH ROW EXECUTE FUNCTION cpaas_audit('{key}')",
+        )
+    _trigger(
+        cursor,
+        "service_state_changed",
+        "service_state",
+        "AFTER INSERT OR UPDATE OR DELETE",
+        "FOR EACH STATEMENT EXECUTE FUNCTION cpaas_service_state_changed()",
+    )
+    for table in APPEND_ONLY:
+        for kind, level in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+            _trigger(
+                cursor,
+                f"append_only_{level.lower()}",
+                table,
+                f"BEFORE {kind}",
+                f"FOR EACH {level} EXECUTE FUNCTION cpaas_append_only()",
+            )
+
+
+def _storage(cursor: CursorWrapper) -> None:
+    for table, column in EXTERNAL.items():
+        cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
+    cursor.execute(
+        "ALTER TABLE queue_item SET (autovacuum_vacuum_scale_factor = 0,"
+        " autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,"
+        " autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000)"
+    )
+    cursor.execute("ALTER TABLE wallet SET (fillfactor = 10, autovacuum_vacuum_threshold = 500)")
+    cursor.execute("ALTER TABLE counter_minute SET (fillfactor = 50)")
+
+
+def run(using: str) -> None:
+    """Lay everything that models cannot say, in one transaction."""
+    folder = Path(__file__).parent / "sql"
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        cursor.execute("SELECT to_regclass('message')")
+        row = cursor.fetchone()
+        if row is None or row[0] is None:
+            return
+        for name in ("partitions.sql", "triggers.sql"):
+            cursor.execute((folder / name).read_text())
+        _triggers(cursor)
+        _storage(cursor)
+        cursor.execute("SELECT cpaas_make_partitions(%s)", [PARTITION_DAYS_AHEAD])
+        grants.lay(cursor)

@@ -1,0 +1,38 @@
+"""Every table of the platform, one module per noun."""
+
+from cpaas.schema.models.accounts import Account, ApiKey, AssignedRoute, SmppCredential, User
+from cpaas.schema.models.billing import LedgerEntry, Price, Wallet
+from cpaas.schema.models.messages import (
+    InboundMessage,
+    Message,
+    MessageEvent,
+    MessagePart,
+    UnmatchedReceipt,
+)
+from cpaas.schema.models.operations import (
+    AuditLog,
+    ConfigVersion,
+    PlatformSetting,
+    RouteLease,
+    RouteState,
+    ServiceInstance,
+    ServiceState,
+)
+from cpaas.schema.models.routing import BlacklistEntry, Route, RoutingRule, Sender
+from cpaas.schema.models.traffic import (
+    CounterMinute,
+    DeadLetter,
+    IdempotencyKey,
+    QueueItem,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+
+__all__ = [
+    "Account", "ApiKey", "AssignedRoute", "AuditLog", "BlacklistEntry", "ConfigVersion",
+    "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
+    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteLease",
+    "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential",
+    "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+]  # fmt: skip

@@ -1,0 +1,71 @@
+"""Money: wallets, the append-only ledger and prices, all in integer micro-units."""
+
+from django.db import models
+
+from cpaas.schema import fields
+from cpaas.schema.models.accounts import Account
+
+
+class Wallet(models.Model):
+    """An account's balance; changed only together with a ledger entry."""
+
+    account = models.OneToOneField(Account, models.CASCADE, primary_key=True)
+    balance_micro = fields.number()
+    credit_limit_micro = fields.number()
+    low_balance_micro = fields.number()
+
+    class Meta:
+        db_table = "wallet"
+
+
+class LedgerEntry(models.Model):
+    """One movement of money. Rows are never changed or deleted; their sum is the balance."""
+
+    account_id = models.BigIntegerField()
+    kind = models.TextField()
+    amount_micro = models.BigIntegerField()
+    message_id = models.UUIDField(null=True)
+    attempt = fields.small()
+    note = fields.text()
+    actor = fields.text()
+    created_at = fields.created()
+
+    class Meta:
+        db_table = "ledger_entry"
+        indexes = [models.Index(fields=("account_id", "id"), name="ledger_entry_account")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=("message_id", "attempt", "kind"),
+                condition=models.Q(message_id__isnull=False) & ~models.Q(kind="DEBIT"),
+                name="ledger_entry_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    kind__in=("DEBIT", "REFUND", "RESERVE", "CAPTURE", "CREDIT", "ADJUST")
+                ),
+                name="ledger_entry_kind",
+            ),
+        ]
+
+
+class Price(models.Model):
+    """What a unit costs: platform default (account NULL) or an account's own; '' = any prefix."""
+
+    account = models.ForeignKey(Account, models.CASCADE, null=True)
+    channel = models.TextField()
+    category = fields.text()
+    prefix = fields.text()
+    amount_micro = models.BigIntegerField()
+
+    class Meta:
+        db_table = "price"
+        constraints = [
+            models.UniqueConstraint(
+                fields=("account", "channel", "category", "prefix"),
+                name="price_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount_micro__gte=0), name="price_not_negative"
+            ),
+        ]

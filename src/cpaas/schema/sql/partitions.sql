@@ -1,0 +1,52 @@
+-- The smallest UUIDv7 of a moment: its first 48 bits are the milliseconds.
+CREATE OR REPLACE FUNCTION cpaas_uuid_at(moment timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0')
+            || '00000000000000000000')::uuid
+$$;
+
+-- Makes the partition of one UTC day by CREATE + CHECK + ATTACH, which locks no writer out.
+CREATE OR REPLACE FUNCTION cpaas_make_partition(parent text, key text, day date) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    child text := parent || '_' || to_char(day, 'YYYYMMDD');
+    first uuid := cpaas_uuid_at(day::timestamp AT TIME ZONE 'UTC');
+    after uuid := cpaas_uuid_at((day + 1)::timestamp AT TIME ZONE 'UTC');
+BEGIN
+    IF to_regclass(child) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) WITH (fillfactor = 80,'
+        ' autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)', child, parent);
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT day CHECK (%I >= %L AND %I < %L)',
+        child, key, first, key, after);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+        parent, child, first, after);
+    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT day', child);
+    RETURN true;
+END $$;
+
+-- Makes every missing partition from two days ago to so many days ahead; returns how many.
+CREATE OR REPLACE FUNCTION cpaas_make_partitions(days_ahead integer) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    made integer := 0;
+    today date := (now() AT TIME ZONE 'UTC')::date;
+    parent record;
+    ahead integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('cpaas_make_partitions'));
+    FOR parent IN SELECT c.relname AS name, a.attname AS key
+        FROM pg_partitioned_table p
+        JOIN pg_class c ON c.oid = p.partrelid
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+        WHERE c.relnamespace = 'public'::regnamespace ORDER BY c.relname
+    LOOP
+        FOR ahead IN -2..days_ahead LOOP
+            IF cpaas_make_partition(parent.name, parent.key, today + ahead) THEN
+                made := made + 1;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END $$;

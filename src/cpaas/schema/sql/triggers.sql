@@ -1,0 +1,70 @@
+-- Bumps the version of a configuration table once a statement and tells every process.
+CREATE OR REPLACE FUNCTION cpaas_config_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO config_version AS c (table_name, version) VALUES (TG_TABLE_NAME, 1)
+        ON CONFLICT (table_name) DO UPDATE SET version = c.version + 1;
+    PERFORM pg_notify('config', TG_TABLE_NAME);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION cpaas_service_state_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('service_state', '');
+    RETURN NULL;
+END $$;
+
+-- Writes who changed what. Secrets are replaced, so the log proves a change without holding it.
+CREATE OR REPLACE FUNCTION cpaas_redact(r jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN r IS NULL THEN NULL ELSE
+        (SELECT jsonb_object_agg(key, CASE WHEN key IN ('password', 'password_hash', 'digest',
+            'secret', 'previous_secret') AND value <> 'null'::jsonb
+            THEN to_jsonb('[' || left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 8) || ']')
+            ELSE value END) FROM jsonb_each(r)) END
+$$;
+
+CREATE OR REPLACE FUNCTION cpaas_audit() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    any_row jsonb := coalesce(new_row, old_row);
+    key_column text := TG_ARGV[0];
+    b jsonb;
+    a jsonb;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        -- Only what changed; the row's key is in row_id.
+        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value) INTO b, a
+            FROM jsonb_each(cpaas_redact(old_row)) o JOIN jsonb_each(cpaas_redact(new_row)) n USING (key)
+            WHERE o.value IS DISTINCT FROM n.value;
+        IF b IS NULL THEN
+            RETURN NULL;
+        END IF;
+    ELSE
+        b := cpaas_redact(old_row);
+        a := cpaas_redact(new_row);
+    END IF;
+    INSERT INTO audit_log (actor, address, action, table_name, row_id, account_id, before, after, note)
+    VALUES (
+        coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user),
+        coalesce(current_setting('app.address', true), ''),
+        lower(TG_OP), TG_TABLE_NAME, coalesce(any_row ->> key_column, ''),
+        coalesce((any_row ->> 'account_id')::bigint,
+                 CASE WHEN TG_TABLE_NAME = 'account' THEN (any_row ->> 'id')::bigint END, 0),
+        b, a, coalesce(current_setting('app.note', true), ''));
+    RETURN NULL;
+END $$;
+
+-- The ledger and the audit log only grow. Sealing (the hash, once) is the one change allowed.
+CREATE OR REPLACE FUNCTION cpaas_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_log' THEN
+        IF OLD.hash IS NULL AND NEW.hash IS NOT NULL
+           AND to_jsonb(NEW) - 'hash' = to_jsonb(OLD) - 'hash' THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
