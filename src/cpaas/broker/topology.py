@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from cpaas.messages.envelopes import CHANNELS, Channel
-
-SUBMIT: Final[dict[Channel, str]] = {channel: f"cpaas.{channel}.submit" for channel in CHANNELS}
 WEBHOOK: Final = "cpaas.webhook"
+
+
+def submit_queue(channel: str) -> str:
+    """The queue of what was accepted for a channel: sms -> cpaas.sms.submit."""
+    return f"cpaas.{channel}.submit"
 
 
 def gateway_queue(route_name: str) -> str:

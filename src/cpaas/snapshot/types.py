@@ -1,0 +1,132 @@
+"""The values of a snapshot: what the configuration tables say, indexed for look-up.
+
+A snapshot is never changed: a reload of one table makes a new one that shares the others.
+"""
+
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+
+import msgspec
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A customer. `tps` and `daily_cap` 0 = no limit; empty `networks` = every address."""
+
+    id: int
+    name: str
+    active: bool
+    is_sandbox: bool
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    countries: frozenset[str]
+    tps: int
+    daily_cap: int
+    channels: frozenset[str]
+    dlt_mode: str
+    pe_id: str
+    tm_id: str
+    refund_failed: bool
+    unknown_outcome: str
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """A REST key that is not revoked."""
+
+    id: int
+    account_id: int
+    kind: Literal["live", "test"]
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """A sender id of an account, in whatever status."""
+
+    id: int
+    account_id: int
+    channel: str
+    value: str
+    status: Literal["PENDING", "APPROVED", "REJECTED"]
+    is_default: bool
+    pe_id: str
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A carrier's gateway. `tps` 0 = unlimited; `secret` is the encrypted credentials document.
+
+    `simulated` routes are the carriers built into each channel service, for test keys only.
+    """
+
+    id: int
+    name: str
+    channel: str
+    dialect: str
+    host: str
+    port: int
+    active: bool
+    simulated: bool
+    tps: int
+    binds: int
+    window_size: int
+    bind_type: str
+    system_id: str
+    system_type: str
+    default_sender: str
+    message_id_mode: str
+    settings: dict[str, object]
+    secret: bytes
+    cost_micro: int
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A routing rule; `account_id` None = ALL; empty conditions match everything."""
+
+    id: int
+    account_id: int | None
+    channel: str
+    route_id: int
+    priority: int
+    prefixes: tuple[str, ...]
+    senders: frozenset[str]
+    lanes: frozenset[str]
+
+
+class WebhookEndpoint(msgspec.Struct, frozen=True):
+    """Where an account's events go; `events` empty = final states and READ."""
+
+    account_id: int
+    url: str
+    events: frozenset[str]
+    secret: bytes
+    previous_secret: bytes | None
+    previous_until: datetime | None
+    active: bool
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All configuration of the data plane at one version (the sum of the tables' versions).
+
+    accounts, routes: by id. keys: by SHA-256 digest. senders: (account id, channel) -> value ->
+    Sender. default_senders: (account id, channel) -> Sender. prices: (account id or 0, channel,
+    category) -> ((prefix, micro-units), longest prefix first). rules: channel -> active rules in
+    order of evaluation. assigned: (account id, channel) -> route id. settings: platform settings.
+    """
+
+    version: int
+    accounts: dict[int, Account]
+    keys: dict[bytes, ApiKey]
+    senders: dict[tuple[int, str], dict[str, Sender]]
+    default_senders: dict[tuple[int, str], Sender]
+    prices: dict[tuple[int, str, str], tuple[tuple[str, int], ...]]
+    routes: dict[int, Route]
+    routes_by_name: dict[str, Route]
+    rules: dict[str, tuple[Rule, ...]]
+    assigned: dict[tuple[int, str], int]
+    webhooks: dict[int, WebhookEndpoint]
+    settings: dict[str, object]
+
+    def price(self, account_id: int, channel: str, category: str, number: str) -> int | None:
+        """Price in micro-units for digits `number` without plus; None when none is set."""
+        for owner in (account_id, 0):
+            for prefix, micro in self.prices.get((owner, channel, category), ()):
+                if number.startswith(prefix):
+                    return micro
+        return None
