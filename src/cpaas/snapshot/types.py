@@ -124,9 +124,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     settings: dict[str, object]
 
     def price(self, account_id: int, channel: str, category: str, number: str) -> int | None:
-        """Price in micro-units for digits `number` without plus; None when none is set."""
-        for owner in (account_id, 0):
-            for prefix, micro in self.prices.get((owner, channel, category), ()):
-                if number.startswith(prefix):
-                    return micro
+        """Price in micro-units for digits `number` without plus; None when none is set.
+
+        Platform defaults are copied to an account when it is made, so they are not asked here.
+        """
+        for prefix, micro in self.prices.get((account_id, channel, category), ()):
+            if number.startswith(prefix):
+                return micro
         return None

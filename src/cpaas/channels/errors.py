@@ -1,0 +1,57 @@
+"""The closed catalogue of what can go wrong at a carrier, and what is done about it.
+
+A channel maps each carrier code to one of these; nobody else decides on retry or refund.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+Then = Literal["retry", "next_route", "fail", "reject", "unknown"]
+
+
+class CarrierError(msgspec.Struct, frozen=True):
+    """One class of error.
+
+    then: what settle does. slows_route: the whole route slows down. refunds: the message never
+    reached the carrier, so it is refunded; otherwise the account's policy decides.
+    text: what the customer reads.
+    """
+
+    code: str
+    then: Then
+    text: str
+    slows_route: bool = False
+    refunds: bool = True
+    retry_seconds: float = 0.0
+    max_tries: int = 0
+
+
+_ALL: Final = (
+    CarrierError(
+        "carrier_throttled", "retry", "The carrier is taking fewer messages; it is sent again.",
+        slows_route=True, retry_seconds=1, max_tries=1_000,
+    ),
+    CarrierError(
+        "carrier_queue_full", "retry", "The carrier's queue is full; it is sent again.",
+        slows_route=True, retry_seconds=5, max_tries=100,
+    ),
+    CarrierError(
+        "carrier_temporary", "retry", "The carrier had a passing fault; it is sent again.",
+        retry_seconds=10, max_tries=5,
+    ),
+    CarrierError(
+        "route_down", "next_route", "The route is down; the next route takes the message.",
+        retry_seconds=5, max_tries=1_000,
+    ),
+    CarrierError("carrier_refused_route", "next_route", "The carrier does not serve this message."),
+    CarrierError("invalid_destination", "reject", "The carrier says the number cannot exist."),
+    CarrierError("invalid_sender", "reject", "The carrier does not allow this sender."),
+    CarrierError("message_refused", "reject", "The carrier refused the message."),
+    CarrierError("dlt_refused", "reject", "The operator's DLT check refused the message."),
+    CarrierError("not_encodable", "reject", "The message cannot be written for this carrier."),
+    CarrierError("undeliverable", "fail", "The carrier could not deliver it.", refunds=False),
+    CarrierError("expired_at_carrier", "fail", "It expired at the carrier.", refunds=False),
+    CarrierError("unknown_outcome", "unknown", "The carrier's answer never came.", refunds=False),
+)  # fmt: skip
+CATALOGUE: Final[dict[str, CarrierError]] = {error.code: error for error in _ALL}

@@ -1,0 +1,1 @@
+"""A message's life in order: accept, route, settle, recover. Features meet only here."""
