@@ -82,12 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of the platform; each field is one option, `CPAAS_<FIELD>` in the environment."""
 
     home: Annotated[
-        Path,
-        Doc("Folder of this installation's data, logs and secrets.", unit="folder"),
+        Path, Doc("Folder of this installation's data, logs and secrets.", unit="folder")
     ] = msgspec.field(default_factory=lambda: _project_root() / ".cpaas")
     external_dsn: Annotated[
-        str,
-        Doc("PostgreSQL to use instead of the embedded server; empty starts the embedded one."),
+        str, Doc("PostgreSQL to use instead of the embedded server; empty starts that one.")
     ] = ""
     portal_dsn: Annotated[
         str,
@@ -358,7 +356,7 @@ def _bad(source: str, value: Any, allowed: str) -> ConfigError:
 def _text(option: Option, source: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _bad(source, value, "a text")
-    if option.name == "timezone" and value not in zoneinfo.available_timezones():
+    if option.name == "timezone" and not _is_zone(value):
         raise _bad(source, value, "an IANA time zone such as Asia/Kolkata")
     if option.name == "currency" and not (len(value) == 3 and value.isalpha() and value.isupper()):
         raise _bad(source, value, "three capital letters such as INR")
@@ -372,6 +370,14 @@ def _text(option: Option, source: str, value: Any) -> str:
         allowed = f"a URL that begins with {schemes[option.name][0]}://"
         raise _bad(source, value.partition(":")[0] + ":…", allowed)
     return value
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def _switch(source: str, value: Any) -> bool:
@@ -404,36 +410,3 @@ def _networks(source: str, value: Any) -> tuple[Network, ...]:
             f"{source} is {value!r}: {error}",
             "give addresses or CIDR networks separated by commas, such as 10.0.0.0/8",
         ) from error
-
-
-def settings_page() -> str:
-    """The reference page of all settings, as Markdown."""
-    lines = [
-        "# Settings",
-        "",
-        "Set them in the environment, or as `name = value` (lower case, without `CPAAS_`) in the",
-        f"TOML file that `CPAAS_CONFIG` names, else in `{FILE_NAME}` in the home folder.",
-        "The environment wins. They are read once, at the start.",
-        "",
-        "| Variable | Default | Unit | Meaning |",
-        "|---|---|---|---|",
-    ]
-    shown = {"home": "`.cpaas` in the project's folder", "keyring": "`keyring.json` in the home"}
-    for option in OPTIONS:
-        default = shown.get(option.name) or _shown(option.default)
-        lines.append(f"| `{option.env}` | {default} | {_unit(option)} | {option.help} |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, bool):
-        return "`on`" if default else "`off`"
-    return f"`{default}`" if default not in ("", ()) else "empty"
-
-
-def _unit(option: Option) -> str:
-    if option.type is bool:
-        return "on, off"
-    if typing.get_origin(option.type) is Literal:
-        return ", ".join(typing.get_args(option.type))
-    return option.unit

@@ -1,0 +1,1 @@
+"""The database from below: the embedded server, connection pools and migrations."""

@@ -1,0 +1,55 @@
+"""Brings the database to the newest schema and makes the partitions of the coming days.
+
+Migrations run in a process of their own: the data plane never imports the framework that
+defines them, and a failed migration cannot take its caller along.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+import asyncpg
+
+from cpaas.db import queries
+from cpaas.db.binaries import DatabaseError
+
+SETTINGS_MODULE = "cpaas.schema.settings"
+PARTITION_DAYS_AHEAD = 14
+OUTPUT_LINES_KEPT = 200
+
+
+async def migrate(dsn: str, report: Callable[[str], None] = lambda line: None) -> None:
+    """Applies what is missing, telling each step; raises DatabaseError with the reason."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "django", "migrate", "--settings", SETTINGS_MODULE),
+        *("--no-input", "--no-color"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "CPAAS_DSN": dsn, "PYTHONUNBUFFERED": "1"},
+    )
+    if process.stdout is None:
+        raise AssertionError("output was asked for")
+    lines: list[str] = []
+    async for raw in process.stdout:
+        line = raw.decode(errors="replace").rstrip()
+        lines = [*lines[-OUTPUT_LINES_KEPT:], line]
+        if line.startswith("  Applying "):
+            report(line.strip().removesuffix("... OK"))
+    if await process.wait() != 0:
+        reason = next((line for line in reversed(lines) if line.strip()), "no reason given")
+        raise DatabaseError(
+            f"the schema could not be brought up to date: {reason}",
+            "run `cpaas db migrate --verbose` to see the whole output",
+        )
+    await make_partitions(dsn)
+
+
+async def make_partitions(dsn: str, days_ahead: int = PARTITION_DAYS_AHEAD) -> None:
+    """Makes the daily partitions from today on; safe to repeat."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await queries.make_partitions(connection, days_ahead)
+    finally:
+        await connection.close()

@@ -1,0 +1,1 @@
+"""Composition roots: the only modules that build pools and hand them to functions."""

@@ -1,0 +1,1 @@
+"""Starts PostgreSQL and the services in order, keeps them alive and obeys the desired state."""

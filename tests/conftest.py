@@ -1,0 +1,124 @@
+"""Shared fixtures: one PostgreSQL per test run, a fresh migrated database wherever one is asked for.
+
+The server starts when the first test needs it, so that pure unit tests stay instant.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from cpaas.db.pool import create_pool
+
+TEMPLATE = "cpaas"
+KEEPER_SECONDS_MAX = 120
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """DSN of the run's server; its database is the template, so do not stay connected to it."""
+    watched = _runner_pid()
+    folder = Path(tempfile.gettempdir()) / f"cpaas-test-{os.getuid()}-{watched}"
+    # Passable for the user that the server drops to when the tests run as root.
+    folder.mkdir(mode=0o711, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        answer = folder / "answer.json"
+        if not answer.exists():
+            keeper = _start_keeper(folder, watched)
+            _wait_for(answer, keeper)
+        told = json.loads(answer.read_text())
+    if "error" in told:
+        pytest.fail(f"the test database did not start: {told['error']}", pytrace=False)
+    return str(told["dsn"])
+
+
+def _runner_pid() -> int:
+    """The process all workers of this run share: pytest itself, or what started the workers."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
+def _start_keeper(folder: Path, watched: int) -> subprocess.Popen[bytes]:
+    with (folder / "keeper.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("postgres_keeper.py"))]
+            + [str(folder), str(watched)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _wait_for(answer: Path, keeper: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + KEEPER_SECONDS_MAX
+    while not answer.exists():
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            log = answer.with_name("keeper.log").read_text()
+            pytest.fail(f"the test database did not start:\n{log[-2000:]}", pytrace=False)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def dsn(postgres: str) -> Iterator[str]:
+    """A fresh, migrated, empty database for one test."""
+    yield from _database(postgres)
+
+
+@pytest.fixture(scope="module")
+def module_dsn(postgres: str) -> Iterator[str]:
+    """A fresh, migrated database for all tests of one module, which must not disturb each other."""
+    yield from _database(postgres)
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    """A small pool on the test's own database."""
+    made = await create_pool(dsn, min_size=1, max_size=5, application_name="tests")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home folder that the database's own user may pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="cpaas-home-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _database(postgres: str) -> Iterator[str]:
+    name = f"t_{uuid.uuid4().hex[:16]}"
+    maintenance = make_conninfo(postgres, dbname="postgres")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+        yield re.sub(rf"/{TEMPLATE}$", f"/{name}", postgres)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Ends a run with what was skipped for lack of a part, and how to get it."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple) and "needs " in report.longrepr[2]:
+            reason = report.longrepr[2].removeprefix("Skipped: needs ")
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if reasons:
+        terminalreporter.section("skipped for lack of a part")
+        for reason, count in sorted(reasons.items()):
+            part, _, command = reason.partition(": ")
+            terminalreporter.line(f"{count:4} tests need {part}: {command}")

@@ -1,0 +1,64 @@
+"""Parts of a machine that some tests need, and the command that installs each.
+
+A missing part skips its tests on a laptop and fails them where everything must be there.
+"""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+NODE_FOLDER = Path(__file__).parent / "node"
+
+
+class Part(NamedTuple):
+    """How a part is found, and how a person gets it."""
+
+    present: Callable[[], bool]
+    install: str
+
+
+def _program(*names: str) -> Callable[[], bool]:
+    return lambda: any(shutil.which(name) or Path(name).is_file() for name in names)
+
+
+def _node_module(name: str) -> Callable[[], bool]:
+    def present() -> bool:
+        return shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / name).is_dir()
+
+    return present
+
+
+def _module(name: str) -> Callable[[], bool]:
+    return lambda: importlib.util.find_spec(name) is not None
+
+
+PARTS: dict[str, Part] = {
+    "kannel": Part(
+        _program("bearerbox", "/usr/sbin/bearerbox"), "apt-get install kannel"
+    ),
+    "kannel-extras": Part(
+        _program("fakesmsc", "/usr/lib/kannel/test/fakesmsc"), "apt-get install kannel-extras"
+    ),
+    "node": Part(_program("node"), "apt-get install nodejs npm"),
+    "node-smpp": Part(_node_module("smpp"), "npm install --prefix tests/node smpp"),
+    "rabbitmq": Part(
+        _program("/usr/lib/rabbitmq/bin/rabbitmq-server"), "apt-get install rabbitmq-server"
+    ),
+    "chromium": Part(_program("chromium", "chromium-browser"), "apt-get install chromium"),
+    "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
+}
+
+
+def require(name: str) -> None:
+    """Goes on if the part is here; else skips the test, or fails it where nothing may lack."""
+    part = PARTS[name]
+    if part.present():
+        return
+    if os.environ.get("CPAAS_TEST_REQUIRE_ALL") == "1":
+        pytest.fail(f"{name} is missing; install it: {part.install}", pytrace=False)
+    pytest.skip(f"needs {name}: {part.install}")
