@@ -26,9 +26,8 @@ class CreatePartitionedModel(CreateModel):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Create the parent table and its (partitioned) indexes."""
+        """Create the parent table; its indexes come by AddIndex."""
         model: Any = to_state.apps.get_model(app_label, self.name)
         sql, params = schema_editor.table_sql(model)
         key = PARTITIONED[model._meta.db_table]
         schema_editor.execute(f"{sql} PARTITION BY RANGE ({key})", params or None)
-        schema_editor.deferred_sql.extend(schema_editor._model_indexes_sql(model))

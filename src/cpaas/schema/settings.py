@@ -1,4 +1,4 @@
-"""Django settings for migrations: just the schema app and one PostgreSQL connection from CPAAS_DSN."""
+"""Django settings for migrations: the schema app and one connection, from CPAAS_DSN."""
 
 import os
 from urllib.parse import parse_qsl, unquote, urlsplit

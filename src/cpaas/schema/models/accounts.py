@@ -68,7 +68,7 @@ class AssignedRoute(models.Model):
 class UserManager(BaseUserManager["User"]):
     """Makes users by username."""
 
-    def get_by_natural_key(self, username: str | None) -> "User":
+    def get_by_natural_key(self, username: str | None) -> User:
         """The user of that name."""
         return self.get(username=username)
 

@@ -1,4 +1,4 @@
-"""What carries work and what counts it: queue items, dead letters, idempotency, webhooks, counters."""
+"""What carries work and what counts it: queue items, idempotency, webhooks, counters."""
 
 from __future__ import annotations
 
