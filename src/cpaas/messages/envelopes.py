@@ -46,7 +46,7 @@ class Outgoing(msgspec.Struct, array_like=True):
 
 
 class Envelope(msgspec.Struct, array_like=True):
-    """Messages of one channel, lane and account; `plan` holds the route ids still to try, in order."""
+    """Messages of one channel, lane and account; `plan`: the route ids still to try, in order."""
 
     version: int
     snapshot: int
@@ -85,7 +85,7 @@ _envelope = msgspec.msgpack.Decoder(Envelope)
 _events = msgspec.msgpack.Decoder(EventEnvelope)
 
 
-class UnreadableEnvelope(Exception):
+class UnreadableEnvelopeError(Exception):
     """A queue item's payload is damaged or of another version; it belongs to the dead letters."""
 
 
@@ -94,9 +94,9 @@ def unpack(payload: bytes) -> Envelope:
     try:
         envelope = _envelope.decode(payload)
     except msgspec.MsgspecError as error:
-        raise UnreadableEnvelope(str(error)) from error
+        raise UnreadableEnvelopeError(str(error)) from error
     if envelope.version != VERSION:
-        raise UnreadableEnvelope(f"envelope version {envelope.version}, expected {VERSION}")
+        raise UnreadableEnvelopeError(f"envelope version {envelope.version}, expected {VERSION}")
     return envelope
 
 
@@ -105,7 +105,7 @@ def unpack_events(payload: bytes) -> EventEnvelope:
     try:
         envelope = _events.decode(payload)
     except msgspec.MsgspecError as error:
-        raise UnreadableEnvelope(str(error)) from error
+        raise UnreadableEnvelopeError(str(error)) from error
     if envelope.version != VERSION:
-        raise UnreadableEnvelope(f"event envelope version {envelope.version}, expected {VERSION}")
+        raise UnreadableEnvelopeError(f"event envelope version {envelope.version}, expected {VERSION}")
     return envelope

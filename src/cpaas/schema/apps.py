@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
-def _finish(sender: AppConfig, using: str, **_: Any) -> None:
+def _finish(using: str, **_: Any) -> None:
     from cpaas.schema import finish
 
     finish.run(using)

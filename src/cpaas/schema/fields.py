@@ -1,4 +1,4 @@
-"""Column shorthands: every column has a database default, since the data plane writes by hand-made SQL."""
+"""Column shorthands, each with a database default: the data plane writes by hand-made SQL."""
 
 from __future__ import annotations
 

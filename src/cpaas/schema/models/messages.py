@@ -62,7 +62,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=("account_id", "id"), name="message_account"),
             models.Index(fields=("recipient", "account_id"), name="message_recipient"),
-            # The selective column first: a plan made on an empty partition must not prefer route_id.
+            # The selective column first: a plan made on an empty partition would use route_id.
             models.Index(
                 fields=("provider_message_id", "route_id"),
                 name="message_provider_id",
@@ -98,7 +98,7 @@ class MessagePart(models.Model):
 
 
 class MessageEvent(models.Model):
-    """What happened to a message off the straight path: retries, failovers, unknown outcomes, late receipts."""
+    """Off the straight path: retries, failovers, unknown outcomes, late receipts."""
 
     id = models.UUIDField(primary_key=True)
     message_id = models.UUIDField()

@@ -1,4 +1,4 @@
-"""The running system: instances, desired states, routes' leases and live states, settings, audit."""
+"""The running system: instances, desired states, routes' leases and states, settings, audit."""
 
 from django.db import models
 

@@ -47,7 +47,7 @@ class Route(models.Model):
 
 
 class RoutingRule(models.Model):
-    """Which route takes a message: lowest priority first, an account's own before ALL, older first."""
+    """Which route takes a message: lowest priority first, own before ALL, older first."""
 
     account = models.ForeignKey(Account, models.CASCADE, null=True)
     channel = models.TextField()
