@@ -107,5 +107,5 @@ def unpack_events(payload: bytes) -> EventEnvelope:
     except msgspec.MsgspecError as error:
         raise UnreadableEnvelopeError(str(error)) from error
     if envelope.version != VERSION:
-        raise UnreadableEnvelopeError(f"event envelope version {envelope.version}, expected {VERSION}")
+        raise UnreadableEnvelopeError(f"event envelope {envelope.version}, expected {VERSION}")
     return envelope
