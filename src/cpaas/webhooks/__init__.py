@@ -1,0 +1,1 @@
+"""Customers' webhooks: which events are wanted, their bodies, signing, delivery, replay."""
