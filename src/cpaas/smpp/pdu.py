@@ -1,106 +1,57 @@
 """Every PDU of SMPP 3.4 as an immutable value, with the layout of its mandatory fields.
 
-The layout stands beside the fields so that one generic codec serves all of them and a field's
-maximum and the command_status that a bad one deserves are written once.
+The layout stands beside the fields so that one generic codec serves all of them.
 """
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar
 
-import msgspec
-
+from cpaas.smpp.layout import (
+    ALERT_NOTIFICATION,
+    BIND_RECEIVER,
+    BIND_TRANSCEIVER,
+    BIND_TRANSMITTER,
+    CANCEL_SM,
+    DATA_SM,
+    DELIVER_SM,
+    DELIVERY,
+    DEST,
+    ENQUIRE_LINK,
+    GENERIC_NACK,
+    LONG_DEST,
+    LONG_SOURCE,
+    MESSAGE_ID,
+    OUTBIND,
+    PASSWORD,
+    QUERY_SM,
+    REPLACE_SM,
+    RESPONSE,
+    SERVICE_TYPE,
+    SHORT_MESSAGE,
+    SOURCE,
+    SUBMIT_MULTI,
+    SUBMIT_SM,
+    SYSTEM_ID,
+    TIMES,
+    UNBIND,
+    Destination,
+    Field,
+    Pdu,
+    Unsuccessful,
+    byte_fields,
+    cstring,
+)
 from cpaas.smpp.status import CommandStatus as St
-from cpaas.smpp.tlv import Tlvs
-
-BIND_RECEIVER = 0x01
-BIND_TRANSMITTER = 0x02
-QUERY_SM = 0x03
-SUBMIT_SM = 0x04
-DELIVER_SM = 0x05
-UNBIND = 0x06
-REPLACE_SM = 0x07
-CANCEL_SM = 0x08
-BIND_TRANSCEIVER = 0x09
-OUTBIND = 0x0B
-ENQUIRE_LINK = 0x15
-SUBMIT_MULTI = 0x21
-ALERT_NOTIFICATION = 0x102
-DATA_SM = 0x103
-GENERIC_NACK = 0x80000000
-RESPONSE = 0x80000000
-
-ESM_RECEIPT = 0x04
-ESM_INTERMEDIATE = 0x20
-ESM_TYPE_MASK = 0x3C
-ESM_UDHI = 0x40
-
-Kind = Literal["cstring", "byte", "octets", "destinations", "unsuccessful"]
-
-
-class Field(NamedTuple):
-    """One mandatory field on the wire: cstring sizes count the closing NUL."""
-
-    name: str
-    kind: Kind
-    size: int
-    status: int
-
-
-def _text(name: str, size: int, status: int = St.ESME_RINVCMDLEN) -> Field:
-    return Field(name, "cstring", size, status)
-
-
-def _bytes(*names: str) -> tuple[Field, ...]:
-    return tuple(Field(name, "byte", 1, St.ESME_RINVCMDLEN) for name in names)
-
-
-_SERVICE_TYPE = _text("service_type", 6, St.ESME_RINVSERTYP)
-_SYSTEM_ID = _text("system_id", 16, St.ESME_RINVSYSID)
-_PASSWORD = _text("password", 9, St.ESME_RINVPASWD)
-_MESSAGE_ID = _text("message_id", 65, St.ESME_RINVMSGID)
-_SOURCE = (
-    *_bytes("source_addr_ton", "source_addr_npi"),
-    _text("source_addr", 21, St.ESME_RINVSRCADR),
-)
-_LONG_SOURCE = (*_SOURCE[:2], _text("source_addr", 65, St.ESME_RINVSRCADR))
-_DEST = (
-    *_bytes("dest_addr_ton", "dest_addr_npi"),
-    _text("destination_addr", 21, St.ESME_RINVDSTADR),
-)
-_LONG_DEST = (*_DEST[:2], _text("destination_addr", 65, St.ESME_RINVDSTADR))
-_TIMES = (
-    _text("schedule_delivery_time", 17, St.ESME_RINVSCHED),
-    _text("validity_period", 17, St.ESME_RINVEXPIRY),
-)
-_SHORT_MESSAGE = Field("short_message", "octets", 254, St.ESME_RINVMSGLEN)
-_DELIVERY = (
-    *_bytes("esm_class", "protocol_id", "priority_flag"),
-    *_TIMES,
-    *_bytes("registered_delivery", "replace_if_present_flag", "data_coding"),
-    *_bytes("sm_default_msg_id"),
-    _SHORT_MESSAGE,
-)
-
-
-class Pdu(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What every PDU has; `sequence` 0 lets the session choose the number."""
-
-    command_id: ClassVar[int] = 0
-    layout: ClassVar[tuple[Field, ...]] = ()
-
-    sequence: int = 0
-    status: int = 0
-    tlvs: Tlvs = {}
 
 
 class BindRequest(Pdu, frozen=True):
     """The body shared by the three bind requests."""
 
     layout: ClassVar[tuple[Field, ...]] = (
-        _SYSTEM_ID,
-        _PASSWORD,
-        _text("system_type", 13, St.ESME_RINVSYSTYP),
-        *_bytes("interface_version", "addr_ton", "addr_npi"),
-        _text("address_range", 41),
+        SYSTEM_ID,
+        PASSWORD,
+        cstring("system_type", 13, St.ESME_RINVSYSTYP),
+        *byte_fields("interface_version", "addr_ton", "addr_npi"),
+        cstring("address_range", 41),
     )
 
     system_id: str = ""
@@ -137,7 +88,7 @@ class BindTransceiver(BindRequest, frozen=True):
 class BindResponse(Pdu, frozen=True):
     """The body shared by the three bind answers."""
 
-    layout: ClassVar[tuple[Field, ...]] = (_SYSTEM_ID,)
+    layout: ClassVar[tuple[Field, ...]] = (SYSTEM_ID,)
 
     system_id: str = ""
 
@@ -164,7 +115,7 @@ class Outbind(Pdu, frozen=True):
     """outbind: the SMSC asks the ESME to bind as receiver."""
 
     command_id: ClassVar[int] = OUTBIND
-    layout: ClassVar[tuple[Field, ...]] = (_SYSTEM_ID, _PASSWORD)
+    layout: ClassVar[tuple[Field, ...]] = (SYSTEM_ID, PASSWORD)
 
     system_id: str = ""
     password: str = ""
@@ -206,7 +157,7 @@ class GenericNack(Pdu, frozen=True):
 class ShortMessage(Pdu, frozen=True):
     """The body that submit_sm and deliver_sm have in common, in the order of the wire."""
 
-    layout: ClassVar[tuple[Field, ...]] = (_SERVICE_TYPE, *_SOURCE, *_DEST, *_DELIVERY)
+    layout: ClassVar[tuple[Field, ...]] = (SERVICE_TYPE, *SOURCE, *DEST, *DELIVERY)
 
     service_type: str = ""
     source_addr_ton: int = 0
@@ -242,7 +193,7 @@ class DeliverSm(ShortMessage, frozen=True):
 class MessageIdResponse(Pdu, frozen=True):
     """The body of every answer that carries a message_id and nothing else."""
 
-    layout: ClassVar[tuple[Field, ...]] = (_MESSAGE_ID,)
+    layout: ClassVar[tuple[Field, ...]] = (MESSAGE_ID,)
 
     message_id: str = ""
 
@@ -264,10 +215,10 @@ class DataSm(Pdu, frozen=True):
 
     command_id: ClassVar[int] = DATA_SM
     layout: ClassVar[tuple[Field, ...]] = (
-        _SERVICE_TYPE,
-        *_LONG_SOURCE,
-        *_LONG_DEST,
-        *_bytes("esm_class", "registered_delivery", "data_coding"),
+        SERVICE_TYPE,
+        *LONG_SOURCE,
+        *LONG_DEST,
+        *byte_fields("esm_class", "registered_delivery", "data_coding"),
     )
 
     service_type: str = ""
@@ -288,33 +239,15 @@ class DataSmResp(MessageIdResponse, frozen=True):
     command_id: ClassVar[int] = DATA_SM | RESPONSE
 
 
-class Destination(NamedTuple):
-    """One address of submit_multi; a distribution list when `list_name` is set."""
-
-    ton: int = 0
-    npi: int = 0
-    address: str = ""
-    list_name: str = ""
-
-
-class Unsuccessful(NamedTuple):
-    """One address that submit_multi could not take, with its own status."""
-
-    ton: int
-    npi: int
-    address: str
-    error_status: int
-
-
 class SubmitMulti(Pdu, frozen=True):
     """submit_multi: one message to at most 254 addresses or lists."""
 
     command_id: ClassVar[int] = SUBMIT_MULTI
     layout: ClassVar[tuple[Field, ...]] = (
-        _SERVICE_TYPE,
-        *_SOURCE,
+        SERVICE_TYPE,
+        *SOURCE,
         Field("destinations", "destinations", 254, St.ESME_RINVNUMDESTS),
-        *_DELIVERY,
+        *DELIVERY,
     )
 
     service_type: str = ""
@@ -339,7 +272,7 @@ class SubmitMultiResp(Pdu, frozen=True):
 
     command_id: ClassVar[int] = SUBMIT_MULTI | RESPONSE
     layout: ClassVar[tuple[Field, ...]] = (
-        _MESSAGE_ID,
+        MESSAGE_ID,
         Field("unsuccessful", "unsuccessful", 254, St.ESME_RINVNUMDESTS),
     )
 
@@ -351,7 +284,7 @@ class QuerySm(Pdu, frozen=True):
     """query_sm."""
 
     command_id: ClassVar[int] = QUERY_SM
-    layout: ClassVar[tuple[Field, ...]] = (_MESSAGE_ID, *_SOURCE)
+    layout: ClassVar[tuple[Field, ...]] = (MESSAGE_ID, *SOURCE)
 
     message_id: str = ""
     source_addr_ton: int = 0
@@ -364,9 +297,9 @@ class QuerySmResp(Pdu, frozen=True):
 
     command_id: ClassVar[int] = QUERY_SM | RESPONSE
     layout: ClassVar[tuple[Field, ...]] = (
-        _MESSAGE_ID,
-        _text("final_date", 17),
-        *_bytes("message_state", "error_code"),
+        MESSAGE_ID,
+        cstring("final_date", 17),
+        *byte_fields("message_state", "error_code"),
     )
 
     message_id: str = ""
@@ -379,7 +312,7 @@ class CancelSm(Pdu, frozen=True):
     """cancel_sm."""
 
     command_id: ClassVar[int] = CANCEL_SM
-    layout: ClassVar[tuple[Field, ...]] = (_SERVICE_TYPE, _MESSAGE_ID, *_SOURCE, *_DEST)
+    layout: ClassVar[tuple[Field, ...]] = (SERVICE_TYPE, MESSAGE_ID, *SOURCE, *DEST)
 
     service_type: str = ""
     message_id: str = ""
@@ -402,11 +335,11 @@ class ReplaceSm(Pdu, frozen=True):
 
     command_id: ClassVar[int] = REPLACE_SM
     layout: ClassVar[tuple[Field, ...]] = (
-        _MESSAGE_ID,
-        *_SOURCE,
-        *_TIMES,
-        *_bytes("registered_delivery", "sm_default_msg_id"),
-        _SHORT_MESSAGE,
+        MESSAGE_ID,
+        *SOURCE,
+        *TIMES,
+        *byte_fields("registered_delivery", "sm_default_msg_id"),
+        SHORT_MESSAGE,
     )
 
     message_id: str = ""
@@ -431,9 +364,9 @@ class AlertNotification(Pdu, frozen=True):
 
     command_id: ClassVar[int] = ALERT_NOTIFICATION
     layout: ClassVar[tuple[Field, ...]] = (
-        *_LONG_SOURCE,
-        *_bytes("esme_addr_ton", "esme_addr_npi"),
-        _text("esme_addr", 65),
+        *LONG_SOURCE,
+        *byte_fields("esme_addr_ton", "esme_addr_npi"),
+        cstring("esme_addr", 65),
     )
 
     source_addr_ton: int = 0

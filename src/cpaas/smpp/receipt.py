@@ -1,0 +1,235 @@
+"""Delivery receipts: reading the many forms carriers give them, writing one, matching their ids.
+
+SMPP leaves the receipt's text to each vendor. The common form has a fast path; anything else is
+searched key by key, in any order and case, and TLVs win over the text.
+"""
+
+import re
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from cpaas.smpp.layout import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE_MASK
+from cpaas.smpp.pdu import DataSm, DeliverSm
+from cpaas.smpp.times import format_receipt_date, parse_receipt_date
+from cpaas.smpp.tlv import Tag, tlv_int, tlv_text
+
+
+class MessageState(IntEnum):
+    """message_state, named as receipts write it in `stat:`."""
+
+    SCHEDULED = 0
+    ENROUTE = 1
+    DELIVRD = 2
+    EXPIRED = 3
+    DELETED = 4
+    UNDELIV = 5
+    ACCEPTD = 6
+    UNKNOWN = 7
+    REJECTD = 8
+    SKIPPED = 9
+
+
+FINAL_STATES = frozenset(MessageState) - {
+    MessageState.SCHEDULED,
+    MessageState.ENROUTE,
+    MessageState.ACCEPTD,
+}
+
+_BY_CODE: dict[int, MessageState] = {int(state): state for state in MessageState}
+_STATES: dict[str, MessageState] = {state.name: state for state in MessageState} | {
+    "DELIVERED": MessageState.DELIVRD,
+    "DELIVERD": MessageState.DELIVRD,
+    "UNDELIVERABLE": MessageState.UNDELIV,
+    "UNDELIVERED": MessageState.UNDELIV,
+    "UNDELIVRD": MessageState.UNDELIV,
+    "FAILED": MessageState.UNDELIV,
+    "ACCEPTED": MessageState.ACCEPTD,
+    "REJECTED": MessageState.REJECTD,
+    "REJECT": MessageState.REJECTD,
+    "CANCELED": MessageState.DELETED,
+}
+
+_COMMON = re.compile(
+    rb"id:([^ ]+) sub:(\d+) dlvrd:(\d+) submit date:(\d+) done date:(\d+) "
+    rb"stat:([A-Z]+) err:([^ ]+)(?: [Tt]ext:(.*))?",
+    re.DOTALL,
+)
+_KEY = re.compile(
+    r"\b(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*[:=]\s*", re.IGNORECASE
+)
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """A delivery receipt; `err` is text, since operators put alphanumeric codes there."""
+
+    message_id: str
+    state: MessageState
+    err: str = ""
+    stat: str = ""
+    submit_date: str = ""
+    done_date: str = ""
+    sub: str = ""
+    dlvrd: str = ""
+    text: str = ""
+    intermediate: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Tell whether nothing can follow this receipt."""
+        return self.state in FINAL_STATES and not self.intermediate
+
+    def done_at(self) -> datetime | None:
+        """Return `done date` taken as UTC, None when it cannot be read."""
+        return parse_receipt_date(self.done_date)
+
+
+def is_receipt(pdu: DeliverSm | DataSm) -> bool:
+    """Tell whether the PDU reports on a message (else it is a message from a handset)."""
+    kind = pdu.esm_class & ESM_TYPE_MASK
+    if kind & ESM_RECEIPT or kind & ESM_INTERMEDIATE:
+        return True
+    return Tag.RECEIPTED_MESSAGE_ID in pdu.tlvs and Tag.MESSAGE_STATE in pdu.tlvs
+
+
+def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
+    """Read the receipt out of the PDU; None if it is none, or names no message id."""
+    if not is_receipt(pdu):
+        return None
+    tlvs = pdu.tlvs
+    body = pdu.short_message if isinstance(pdu, DeliverSm) else b""
+    if not body and tlvs.get(Tag.MESSAGE_PAYLOAD):
+        body = tlvs[Tag.MESSAGE_PAYLOAD][0]
+    intermediate = bool(pdu.esm_class & ESM_INTERMEDIATE)
+    match = _COMMON.fullmatch(body)
+    if match is not None:
+        if not tlvs:
+            return _from_match(match, intermediate=intermediate)
+        fields = _fields_of_match(match)
+    else:
+        text = body.decode("utf-16-be", "replace") if pdu.data_coding == 8 else _latin(body)
+        fields = _search(text)
+    stat = fields.get("stat", "")
+    code = tlv_int(tlvs, Tag.MESSAGE_STATE)
+    state = _STATES.get(stat.upper(), MessageState.UNKNOWN)
+    if code is not None:
+        state = _BY_CODE.get(code, state)
+    message_id = tlv_text(tlvs, Tag.RECEIPTED_MESSAGE_ID) or fields.get("id", "")
+    if not message_id:
+        return None
+    return Receipt(
+        message_id,
+        state,
+        _network_error(pdu) or fields.get("err", ""),
+        stat,
+        fields.get("submitdate", ""),
+        fields.get("donedate", ""),
+        fields.get("sub", ""),
+        fields.get("dlvrd", ""),
+        fields.get("text", ""),
+        intermediate,
+    )
+
+
+def _latin(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _from_match(match: re.Match[bytes], *, intermediate: bool) -> Receipt:
+    message_id, sub, dlvrd, submitted, done, stat, err, text = match.groups(b"")
+    word = stat.decode("latin-1")
+    return Receipt(
+        message_id.decode("latin-1"),
+        _STATES.get(word, MessageState.UNKNOWN),
+        err.decode("latin-1"),
+        word,
+        submitted.decode("latin-1"),
+        done.decode("latin-1"),
+        sub.decode("latin-1"),
+        dlvrd.decode("latin-1"),
+        text.decode("latin-1"),
+        intermediate,
+    )
+
+
+def _fields_of_match(match: re.Match[bytes]) -> dict[str, str]:
+    keys = ("id", "sub", "dlvrd", "submitdate", "donedate", "stat", "err", "text")
+    return dict(zip(keys, map(_latin, match.groups(b"")), strict=True))
+
+
+def _search(text: str) -> dict[str, str]:
+    """Find key:value pairs anywhere; what follows `text:` belongs to the message, not to us."""
+    fields: dict[str, str] = {}
+    matches: list[re.Match[str]] = []
+    for match in _KEY.finditer(text):
+        matches.append(match)
+        if match[1].lower() == "text" and len(matches) >= 3:
+            break
+    for number, match in enumerate(matches):
+        last = number + 1 == len(matches)
+        end = len(text) if last else matches[number + 1].start()
+        key = match[1].lower().replace(" ", "").replace("_", "")
+        fields.setdefault(key, text[match.end() : end].strip(" ,;\r\n\0"))
+    return fields
+
+
+def _network_error(pdu: DeliverSm | DataSm) -> str:
+    values = pdu.tlvs.get(Tag.NETWORK_ERROR_CODE)
+    if not values or len(values[0]) != 3:
+        return ""
+    code = int.from_bytes(values[0][1:], "big")
+    return f"{code:03}" if code else ""
+
+
+def receipt_text(
+    message_id: str,
+    state: MessageState,
+    *,
+    submitted: datetime,
+    done: datetime,
+    err: str = "000",
+    text: str = "",
+    parts: int = 1,
+) -> bytes:
+    """Write the common text form; `text` is cut to its first 20 characters."""
+    delivered = parts if state is MessageState.DELIVRD else 0
+    line = (
+        f"id:{message_id} sub:{parts:03} dlvrd:{delivered:03} "
+        f"submit date:{format_receipt_date(submitted)} done date:{format_receipt_date(done)} "
+        f"stat:{state.name} err:{err} text:{text[:20]}"
+    )
+    return line.encode("latin-1", "replace")
+
+
+class MessageIdMode(StrEnum):
+    """How a carrier's ids in submit_sm_resp and in receipts relate."""
+
+    SAME = "same"
+    RESP_HEX_DLR_DEC = "resp-hex-dlr-dec"
+    RESP_DEC_DLR_HEX = "resp-dec-dlr-hex"
+
+
+def normalise_resp_id(message_id: str, mode: MessageIdMode) -> str:
+    """Return the key under which a submit_sm_resp's id and its receipt's id are equal."""
+    if mode is MessageIdMode.SAME:
+        return message_id
+    return _number(message_id, 16 if mode is MessageIdMode.RESP_HEX_DLR_DEC else 10)
+
+
+def normalise_receipt_id(message_id: str, mode: MessageIdMode) -> str:
+    """Return the same key from the id in the receipt."""
+    if mode is MessageIdMode.SAME:
+        return message_id
+    return _number(message_id, 10 if mode is MessageIdMode.RESP_HEX_DLR_DEC else 16)
+
+
+def _number(message_id: str, base: int) -> str:
+    digits = message_id.strip().lower()
+    if digits.isascii() and digits.isalnum() and len(digits) <= 64:
+        try:
+            return str(int(digits, base))
+        except ValueError:
+            pass
+    # Not a number after all: the plain id still matches a carrier that is inconsistent.
+    return digits.lstrip("0") or "0"
