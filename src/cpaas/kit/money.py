@@ -17,7 +17,7 @@ def parse(text: str) -> int:
         whole = micro == micro.to_integral_value()
     except InvalidOperation:
         raise ValueError(f"{text!r} is not an amount: write it like 12.50") from None
-    if not value.is_finite() or abs(micro) > _LIMIT * MICRO:
+    if not value.is_finite() or abs(micro) > _LIMIT:
         raise ValueError(f"{text!r} is not an amount that can be booked")
     if not whole:
         raise ValueError(f"{text!r} has more than 6 decimals")

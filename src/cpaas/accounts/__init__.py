@@ -1,0 +1,1 @@
+"""Accounts, their owners and the credentials of their programs."""

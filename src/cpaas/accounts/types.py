@@ -1,0 +1,63 @@
+"""What an account looks like to those who manage it."""
+
+import msgspec
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account to make together with its owner; an empty password is generated."""
+
+    name: str
+    username: str
+    email: str = ""
+    phone: str = ""
+    password: str = ""
+    is_sandbox: bool = False
+
+
+class MadeAccount(msgspec.Struct, frozen=True):
+    """A new account with its secrets, which nobody can read again."""
+
+    id: int
+    name: str
+    username: str
+    password: str
+    api_key: str
+    test_key: str
+    smpp_system_id: str
+    smpp_password: str
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    """An account in a list; money in micro-units, `tps` and `daily_cap` 0 = no limit."""
+
+    id: int
+    name: str
+    active: bool
+    is_sandbox: bool
+    billing_mode: str
+    balance_micro: int
+    credit_limit_micro: int
+    tps: int
+    daily_cap: int
+    allowed_ips: list[str]
+    countries: list[str]
+    sms_enabled: bool
+    whatsapp_enabled: bool
+    rcs_enabled: bool
+    voice_enabled: bool
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change on an account; None leaves it as it is."""
+
+    active: bool | None = None
+    allowed_ips: list[str] | None = None
+    countries: list[str] | None = None
+    tps: int | None = None
+    daily_cap: int | None = None
+    billing_mode: str | None = None
+    refund_failed: bool | None = None
+    sms_enabled: bool | None = None
+    whatsapp_enabled: bool | None = None
+    rcs_enabled: bool | None = None
+    voice_enabled: bool | None = None

@@ -1,0 +1,1 @@
+"""Money: prices, wallets and the append-only ledger."""
