@@ -25,6 +25,8 @@ from cpaas.db.pool import create_pool
 
 TEMPLATE = "cpaas"
 KEEPER_SECONDS_MAX = 120
+# Held to the end of the run: the keeper outlives the fixture, and on purpose nobody waits for it.
+_KEEPERS: list[subprocess.Popen[bytes]] = []
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,7 @@ def _runner_pid() -> int:
 
 def _start_keeper(folder: Path, watched: int) -> subprocess.Popen[bytes]:
     with (folder / "keeper.log").open("wb") as log:
-        return subprocess.Popen(
+        keeper = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("postgres_keeper.py"))]
             + [str(folder), str(watched)],
             stdin=subprocess.DEVNULL,
@@ -61,6 +63,8 @@ def _start_keeper(folder: Path, watched: int) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
         )
+    _KEEPERS.append(keeper)
+    return keeper
 
 
 def _wait_for(answer: Path, keeper: subprocess.Popen[bytes]) -> None:
@@ -105,7 +109,9 @@ def _database(postgres: str) -> Iterator[str]:
     name = f"t_{uuid.uuid4().hex[:16]}"
     maintenance = make_conninfo(postgres, dbname="postgres")
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY".encode()
+        )
         yield re.sub(rf"/{TEMPLATE}$", f"/{name}", postgres)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 

@@ -244,5 +244,3 @@ def _environment() -> dict[str, str]:
     """Our environment without what would make the programs look elsewhere."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "CPAAS_", "LC_"))}
     return {**kept, "LC_ALL": "C"}
-
-

@@ -19,7 +19,13 @@ PARTITION_DAYS_AHEAD = 14
 OUTPUT_LINES_KEPT = 200
 
 
-async def migrate(dsn: str, report: Callable[[str], None] = lambda line: None) -> None:
+async def migrate(
+    dsn: str,
+    report: Callable[[str], None] = lambda line: None,
+    *,
+    days_ahead: int = PARTITION_DAYS_AHEAD,
+    said: Callable[[str], None] = lambda line: None,
+) -> None:
     """Applies what is missing, telling each step; raises DatabaseError with the reason."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "django", "migrate", "--settings", SETTINGS_MODULE),
@@ -35,6 +41,7 @@ async def migrate(dsn: str, report: Callable[[str], None] = lambda line: None) -
     async for raw in process.stdout:
         line = raw.decode(errors="replace").rstrip()
         lines = [*lines[-OUTPUT_LINES_KEPT:], line]
+        said(line)
         if line.startswith("  Applying "):
             report(line.strip().removesuffix("... OK"))
     if await process.wait() != 0:
@@ -43,7 +50,7 @@ async def migrate(dsn: str, report: Callable[[str], None] = lambda line: None) -
             f"the schema could not be brought up to date: {reason}",
             "run `cpaas db migrate --verbose` to see the whole output",
         )
-    await make_partitions(dsn)
+    await make_partitions(dsn, days_ahead)
 
 
 async def make_partitions(dsn: str, days_ahead: int = PARTITION_DAYS_AHEAD) -> None:

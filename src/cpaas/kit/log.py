@@ -64,14 +64,12 @@ def configure(level: str, service: str) -> None:
 
 
 def get_logger(name: str) -> Logger:
-    """A logger whose lines carry `logger=name`."""
-    logger: Logger = structlog.get_logger(logger=name)
+    """A logger whose lines carry `component=name`."""
+    logger: Logger = structlog.get_logger(component=name)
     return logger
 
 
-def redact(
-    _logger: Any, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Blanks every value, at any depth, whose key sounds like a secret."""
     for key, value in event.items():
         event[key] = _clean(key, value, 0)

@@ -1,0 +1,68 @@
+"""Runs one service in the foreground; the supervisor runs each service through this as well.
+
+A supervised service also watches its standard input, which ends with the supervisor, so that no
+service is left behind on systems whose kernel does not tell.
+"""
+
+import importlib
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from cpaas.cli import output
+from cpaas.config import Settings
+
+app = typer.Typer()
+
+Run = Callable[[Settings], int | None | Awaitable[int | None]]
+
+
+@app.command()
+def serve(service: Annotated[str, typer.Argument(help="Name as in `cpaas status`.")]) -> None:
+    """Run one service in the foreground."""
+    from cpaas.services.catalogue import BY_NAME
+
+    row = BY_NAME.get(service)
+    if row is None:
+        raise output.CliError(
+            f"there is no service {service}", f"it is one of: {', '.join(BY_NAME)}", code=2
+        )
+    raise typer.Exit(run_entry(row.name, row.entry))
+
+
+def run_entry(name: str, entry: str) -> int:
+    """Runs `module:function` with the settings until it ends; returns its exit code."""
+    from cpaas.kit import log
+
+    settings = output.settings()
+    log.configure(settings.log_level, name)
+    if os.environ.get("CPAAS_SUPERVISED") == "1":
+        end_with_supervisor(settings.stop_seconds)
+    module, _, function = entry.partition(":")
+    run: Run = getattr(importlib.import_module(module), function)
+    result = run(settings)
+    if inspect.iscoroutine(result):
+        import uvloop
+
+        result = uvloop.run(result)
+    return result if isinstance(result, int) else 0
+
+
+def end_with_supervisor(stop_seconds: float) -> None:
+    """Ends this process when the supervisor's end of standard input closes."""
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(stop_seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="supervisor watch", daemon=True).start()

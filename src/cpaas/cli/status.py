@@ -1,0 +1,36 @@
+"""Shows every service of this home with what it is doing."""
+
+import typer
+
+from cpaas.cli import output
+
+app = typer.Typer()
+
+
+@app.command()
+def status(json: output.Json = False) -> None:
+    """Show what runs, with process ids and ports."""
+    from cpaas.services import catalogue
+    from cpaas.supervisor import lock
+    from cpaas.supervisor.types import Row
+
+    settings = output.settings()
+    state = lock.read_state(settings.run)
+    running = {row.name: row for row in state.services} if state else {}
+    known = [
+        Row(name=row.name, status="stopped", pid=None, port=catalogue.ports(row, settings)[0][1])
+        for row in catalogue.active(settings)
+    ]
+    if settings.embedded:
+        first = Row(name="postgres", status="stopped", pid=None, port=settings.postgres_port)
+        known.insert(0, first)
+    rows = [running.get(row.name, row) for row in known]
+    if json:
+        output.emit({"services": rows})
+        return
+    output.table(
+        ("service", "status", "pid", "port", "restarts"),
+        [(row.name, row.status, row.pid, row.port, row.restarts) for row in rows],
+    )
+    if state is None:
+        output.step("nothing runs in this home; start it with `cpaas up`")

@@ -1,0 +1,62 @@
+"""The table of services: name, code, ports and what each needs running before it.
+
+Command line, supervisor and dashboards all read this one table.
+"""
+
+import msgspec
+
+from cpaas.config import OPTIONS, Settings
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: the first port serves `/health`."""
+
+    name: str
+    entry: str
+    command: tuple[str, ...]
+    ports: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    sandbox_only: bool = False
+
+
+CATALOGUE: tuple[Service, ...] = (
+    Service(
+        name="simulator-smsc",
+        entry="cpaas.simulators.smsc:run",
+        command=("simulate", "smsc"),
+        ports=("smsc_control_port", "smsc_port"),
+        sandbox_only=True,
+    ),
+    Service(
+        name="cpaas-core",
+        entry="cpaas.services.core:run",
+        command=("serve", "cpaas-core"),
+        ports=("core_port",),
+        needs=("postgres",),
+    ),
+    Service(
+        name="cpaas-sms",
+        entry="cpaas.services.sms:run",
+        command=("serve", "cpaas-sms"),
+        ports=("sms_port",),
+        needs=("postgres", "cpaas-core"),
+    ),
+)
+BY_NAME: dict[str, Service] = {service.name: service for service in CATALOGUE}
+_ENV = {option.name: option.env for option in OPTIONS}
+
+
+def active(settings: Settings) -> tuple[Service, ...]:
+    """The services that these settings run, in the order of their start."""
+    return tuple(row for row in CATALOGUE if settings.sandbox or not row.sandbox_only)
+
+
+def ports(service: Service, settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Each port of a service with the variable that sets it."""
+    return tuple((_ENV[name], getattr(settings, name)) for name in service.ports)
+
+
+def url(name: str, settings: Settings) -> str | None:
+    """Where a service is opened, None when it does not exist."""
+    service = BY_NAME.get(name)
+    return settings.url(ports(service, settings)[0][1]) if service else None

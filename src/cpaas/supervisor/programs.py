@@ -1,0 +1,30 @@
+"""Turns the catalogue of services into programs to keep alive.
+
+Apart from the supervisor, which knows nothing of services and is tested with others.
+"""
+
+import os
+import sys
+
+from cpaas.config import Settings
+from cpaas.kit.child import Command
+from cpaas.services import catalogue
+from cpaas.supervisor.types import Program
+
+
+def programs(settings: Settings) -> tuple[Program, ...]:
+    """Every active service as a child of this Python."""
+    env = {**os.environ, "CPAAS_HOME": str(settings.home), "CPAAS_SUPERVISED": "1"}
+    host = settings.reachable_host.strip("[]")
+    made = []
+    for service in catalogue.active(settings):
+        ports = catalogue.ports(service, settings)
+        made.append(
+            Program(
+                name=service.name,
+                command=Command(argv=(sys.executable, "-m", "cpaas", *service.command), env=env),
+                health=(host, ports[0][1]),
+                ports=ports,
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,66 @@
+"""What the supervisor runs and what it says about it.
+
+Plain values, so that tests run the same supervisor on programs of their own.
+"""
+
+import enum
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from cpaas.kit.child import Command
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to keep alive: how it starts and how it is asked whether it is well."""
+
+    name: str
+    command: Command
+    # (address, port) of its health page; None: running is being well.
+    health: tuple[str, int] | None = None
+    # Every (setting, port) it will listen on, looked at before it starts.
+    ports: tuple[tuple[str, int], ...] = ()
+
+
+class Status(enum.StrEnum):
+    """What a program is doing now."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "restarting"
+    STOPPING = "stopping"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of `status`."""
+
+    name: str
+    status: str
+    pid: int | None
+    port: int | None
+    restarts: int = 0
+
+
+class StartError(Exception):
+    """The platform cannot start: says why and what to do."""
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+
+
+# Tells a step (and a detail) to whoever watches the start.
+Report = Callable[[str], None]
+
+
+def back_off_seconds(failures: int, *, first: float = 1.0, longest: float = 30.0) -> float:
+    """How long to wait before start number `failures` + 1: 1, 2, 4 … 30 seconds."""
+    return float(min(longest, first * 2 ** min(failures - 1, 16)))
+
+
+def seconds_left(deadline: float) -> float:
+    """Seconds until a monotonic deadline, never below zero."""
+    return max(0.0, deadline - time.monotonic())
