@@ -44,7 +44,12 @@ async def create_pool(
         max_inactive_connection_lifetime=0,
         timeout=CONNECT_SECONDS_MAX,
         command_timeout=COMMAND_SECONDS_MAX,
-        server_settings={"application_name": application_name, "jit": "off"},
+        # A plan cached while a table was empty would scan it whole once it has a million rows.
+        server_settings={
+            "application_name": application_name,
+            "jit": "off",
+            "enable_seqscan": "off",
+        },
     )
     return pool
 

@@ -1,0 +1,169 @@
+"""The queue inside PostgreSQL: published in the caller's transaction, taken by lease.
+
+The default carrier of work, so that one machine needs no broker; the contract suite holds it and
+any other carrier to the same behaviour.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cpaas.broker import embedded_queries as queries
+from cpaas.broker.base import Item, NewItem
+from cpaas.broker.wakeups import QueueWakeups, payload
+
+POLL_SECONDS_MAX = 1.0
+TRIES_MAX = 20
+DEPTH_COUNTED_MAX = 100_000
+#: every so many takes the lanes are served lowest first, so that none waits for ever.
+LOW_LANES_EVERY = 8
+_LANES = (0, 1, 2)
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """How much waits in a queue; counted up to 100,000 items."""
+
+    items: int
+    messages: int
+    oldest_seconds: float
+
+
+async def publish(connection: Any, items: Sequence[NewItem]) -> None:
+    """Inserts items in the caller's transaction; their consumers wake when it commits."""
+    if not items:
+        return
+    columns = (
+        [i.queue for i in items],
+        [i.lane for i in items],
+        [i.account_id for i in items],
+        [i.delay_ms for i in items],
+        [i.messages for i in items],
+        [i.payload for i in items],
+    )
+    wake = payload({i.queue for i in items if not i.delay_ms})
+    await queries.insert_items(connection, columns, wake)
+
+
+async def replay(connection: Any, dead_letter_ids: Sequence[int]) -> int:
+    """Gives dead letters back to their queues; returns how many there were."""
+    return await queries.replay(connection, list(dead_letter_ids))
+
+
+async def depth(connection: Any, queue: str) -> Depth:
+    """Items and messages of a queue, and how long its oldest ready item waits."""
+    row = await queries.depth(connection, queue, DEPTH_COUNTED_MAX)
+    return Depth(row["items"], row["messages"], row["oldest"] or 0.0)
+
+
+class EmbeddedConsumer:
+    """Takes items of one queue: OTP lane first, then fair between accounts."""
+
+    def __init__(
+        self,
+        pool: Any,
+        queue: str,
+        instance_id: int,
+        *,
+        lease_seconds: float = 30.0,
+        wakeups: QueueWakeups | None = None,
+        tries_max: int = TRIES_MAX,
+    ) -> None:
+        self.queue = queue
+        self._pool = pool
+        self._instance_id = instance_id
+        self._lease_seconds = lease_seconds
+        self._tries_max = tries_max
+        self._wakeups = wakeups
+        self._event = wakeups.subscribe(queue) if wakeups else asyncio.Event()
+        self._takes = 0
+        # Where each lane's walk over the accounts goes on.
+        self._after = dict.fromkeys(_LANES, -1)
+
+    def close(self) -> None:
+        """No more wake-ups; what is still leased comes back by itself."""
+        if self._wakeups is not None:
+            self._wakeups.unsubscribe(self.queue, self._event)
+
+    def wake(self) -> None:
+        """Ends a `wait` of this consumer."""
+        self._event.set()
+
+    async def take(self, most: int, *, not_accounts: Sequence[int] = ()) -> list[Item]:
+        """Up to `most` ready items, leased to this process; empty when there are none."""
+        if most <= 0:
+            return []
+        self._takes += 1
+        lanes = _LANES[::-1] if self._takes % LOW_LANES_EVERY == 0 else _LANES
+        taken: list[Item] = []
+        async with self._pool.acquire() as connection:
+            for lane in lanes:
+                taken += await self._take_lane(connection, lane, most - len(taken), not_accounts)
+                if len(taken) >= most:
+                    break
+        worn = [item for item in taken if item.tries > self._tries_max]
+        if worn:
+            await self.bury(worn, f"taken {self._tries_max} times without an end")
+            taken = [item for item in taken if item.tries <= self._tries_max]
+        return taken
+
+    async def _take_lane(
+        self, connection: Any, lane: int, most: int, not_accounts: Sequence[int]
+    ) -> list[Item]:
+        rows = await queries.take(
+            connection,
+            self.queue,
+            lane,
+            self._after[lane],
+            most,
+            not_accounts=not_accounts,
+            lease_seconds=self._lease_seconds,
+            instance_id=self._instance_id,
+        )
+        if not rows:
+            return []
+        after = self._after[lane]
+        items = [Item(*row) for row in rows]
+        # The order in which the walk met the accounts, from which it goes on next time.
+        items.sort(key=lambda item: (item.account_id <= after, item.account_id, item.id))
+        self._after[lane] = items[-1].account_id
+        return _interleaved(items)
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Returns when something may be ready, after the timeout, or after a second."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), min(timeout_seconds, POLL_SECONDS_MAX))
+        self._event.clear()
+
+    async def complete(self, connection: Any, ids: Sequence[int]) -> None:
+        """Deletes items in the caller's transaction."""
+        if ids:
+            await queries.delete(connection, list(ids))
+
+    async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
+        """Gives items back unworked, available after the delay."""
+        if ids:
+            await queries.release(self._pool, list(ids), self._instance_id, delay_ms)
+
+    async def extend(self, ids: Sequence[int]) -> None:
+        """Prolongs the lease of items still being worked."""
+        if ids:
+            await queries.extend(self._pool, list(ids), self._instance_id, self._lease_seconds)
+
+    async def bury(self, items: Sequence[Item], reason: str) -> None:
+        """Moves items to the dead letters of their queue with the reason."""
+        if items:
+            await queries.bury(self._pool, [item.id for item in items], reason)
+
+
+def _interleaved(items: list[Item]) -> list[Item]:
+    """One item of each account in turn, from items that stand together by account."""
+    seen: dict[int, int] = {}
+    ranks = []
+    for item in items:
+        ranks.append(seen.get(item.account_id, 0))
+        seen[item.account_id] = ranks[-1] + 1
+    order = sorted(range(len(items)), key=ranks.__getitem__)
+    return [items[position] for position in order]

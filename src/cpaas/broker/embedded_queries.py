@@ -1,0 +1,153 @@
+"""SQL of the embedded queue: rows of queue_item are published, leased, deleted, buried.
+
+A take walks from account to account along the index (queue, lane, account_id, available_at), so
+that a million rows of one account cost no more than one row; a lease moves a row's available_at
+into the future, out of the next take's way. No joins: a plan made while the table was empty must
+still be right with a million rows in it (the pool switches sequential scans off for that, too);
+an EXISTS would become such a join.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+#: accounts looked at in one take; the next take goes on where this one ended.
+ACCOUNTS_WALKED_MAX = 500
+
+_INSERT = """
+INSERT INTO queue_item (queue, lane, account_id, available_at, messages, payload)
+SELECT q, l, a, now() + d * interval '1 millisecond', m, p
+FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::integer[], $6::bytea[])
+    AS item (q, l, a, d, m, p)
+"""
+
+# walk: the accounts after $3, then from the lowest again up to $3, one index probe each.
+TAKE = """
+WITH RECURSIVE walk (account_id, wrapped, step) AS (
+    SELECT $3::bigint, false, 0
+    UNION ALL
+    SELECT next.account_id, next.wrapped, walk.step + 1
+    FROM walk CROSS JOIN LATERAL (
+        (SELECT q.account_id, walk.wrapped FROM queue_item q
+         WHERE q.queue = $1 AND q.lane = $2 AND q.account_id > walk.account_id
+         ORDER BY q.account_id LIMIT 1)
+        UNION ALL
+        (SELECT q.account_id, true FROM queue_item q
+         WHERE NOT walk.wrapped AND q.queue = $1 AND q.lane = $2 AND q.account_id >= 0
+         ORDER BY q.account_id LIMIT 1)
+        LIMIT 1
+    ) next
+    WHERE walk.step < $8 AND NOT (next.wrapped AND next.account_id > $3)
+), ready AS MATERIALIZED (
+    SELECT walk.account_id, walk.step FROM walk
+    WHERE walk.step > 0 AND walk.account_id <> ALL ($5::bigint[]) AND (
+        SELECT q.account_id FROM queue_item q WHERE q.queue = $1 AND q.lane = $2
+        AND q.account_id = walk.account_id AND q.available_at <= now()
+        ORDER BY q.available_at LIMIT 1) IS NOT NULL
+    ORDER BY walk.step LIMIT $4
+), picked AS MATERIALIZED (
+    SELECT item.id
+    FROM ready CROSS JOIN LATERAL (
+        SELECT q.id FROM queue_item q
+        WHERE q.queue = $1 AND q.lane = $2 AND q.account_id = ready.account_id
+        AND q.available_at <= now()
+        ORDER BY q.available_at LIMIT greatest(1, $4 / (SELECT count(*) FROM ready))
+        FOR UPDATE SKIP LOCKED
+    ) item
+)
+UPDATE queue_item q
+SET available_at = now() + $6 * interval '1 second', tries = q.tries + 1, leased_by = $7
+WHERE q.id = ANY (ARRAY (SELECT picked.id FROM picked))
+RETURNING q.id, q.queue, q.lane, q.account_id, q.messages, q.tries, q.payload
+"""
+
+
+async def insert_items(connection: Any, columns: Sequence[Sequence[Any]], wake: str) -> None:
+    """Inserts the items and, unless `wake` is empty, notifies their consumers on commit."""
+    if wake:
+        await connection.execute(
+            f"WITH inserted AS ({_INSERT}) SELECT pg_notify('queue', $7)", *columns, wake
+        )
+    else:
+        await connection.execute(_INSERT, *columns)
+
+
+async def take(
+    connection: Any, queue: str, lane: int, after: int, most: int, *,
+    not_accounts: Sequence[int], lease_seconds: float, instance_id: int,
+) -> list[Any]:  # fmt: skip
+    """Leases up to `most` ready items of a lane, shared between the accounts after `after`."""
+    rows: list[Any] = await connection.fetch(
+        TAKE, queue, lane, after, most, list(not_accounts), lease_seconds, instance_id,
+        ACCOUNTS_WALKED_MAX,
+    )  # fmt: skip
+    return rows
+
+
+async def delete(connection: Any, ids: Sequence[int]) -> None:
+    """Deletes items."""
+    await connection.execute("DELETE FROM queue_item WHERE id = ANY($1::bigint[])", ids)
+
+
+async def release(connection: Any, ids: Sequence[int], instance_id: int, delay_ms: int) -> None:
+    """Ends this instance's leases; a take that led to no work does not count as a try."""
+    await connection.execute(
+        """
+        UPDATE queue_item SET available_at = now() + $3 * interval '1 millisecond',
+            tries = greatest(0, tries - 1), leased_by = 0
+        WHERE id = ANY($1::bigint[]) AND leased_by = $2
+        """,
+        ids, instance_id, delay_ms,
+    )  # fmt: skip
+
+
+async def extend(connection: Any, ids: Sequence[int], instance_id: int, seconds: float) -> None:
+    """Prolongs this instance's leases."""
+    await connection.execute(
+        """
+        UPDATE queue_item SET available_at = now() + $3 * interval '1 second'
+        WHERE id = ANY($1::bigint[]) AND leased_by = $2
+        """,
+        ids, instance_id, seconds,
+    )  # fmt: skip
+
+
+async def bury(connection: Any, ids: Sequence[int], reason: str) -> None:
+    """Moves items to the dead letters."""
+    await connection.execute(
+        """
+        WITH gone AS (DELETE FROM queue_item WHERE id = ANY($1::bigint[]) RETURNING *)
+        INSERT INTO dead_letter (queue, lane, account_id, messages, tries, reason, payload)
+        SELECT queue, lane, account_id, messages, tries, $2, payload FROM gone
+        """,
+        ids, reason,
+    )  # fmt: skip
+
+
+async def replay(connection: Any, ids: Sequence[int]) -> int:
+    """Moves dead letters back to their queues with fresh tries; returns how many there were."""
+    count: int = await connection.fetchval(
+        """
+        WITH back AS (DELETE FROM dead_letter WHERE id = ANY($1::bigint[]) RETURNING *),
+        item AS (
+            INSERT INTO queue_item (queue, lane, account_id, messages, payload)
+            SELECT queue, lane, account_id, messages, payload FROM back ORDER BY id
+            RETURNING queue
+        ), told AS (SELECT pg_notify('queue', queue) FROM (SELECT DISTINCT queue FROM item) d)
+        SELECT (SELECT count(*) FROM item) + 0 * (SELECT count(*) FROM told)
+        """,
+        ids,
+    )
+    return count
+
+
+async def depth(connection: Any, queue: str, most: int) -> Any:
+    """(items, messages, seconds the oldest ready item waits), counting `most` items at most."""
+    return await connection.fetchrow(
+        """
+        SELECT count(*) AS items, coalesce(sum(messages), 0)::bigint AS messages,
+            greatest(0, extract(epoch FROM now() - min(available_at)))::float8 AS oldest
+        FROM (SELECT messages, available_at FROM queue_item WHERE queue = $1
+              ORDER BY queue, lane, account_id, available_at LIMIT $2) item
+        """,
+        queue, most,
+    )  # fmt: skip
