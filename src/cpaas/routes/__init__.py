@@ -1,0 +1,1 @@
+"""Routes to carriers and the rules that send messages over them, as the operator edits them."""

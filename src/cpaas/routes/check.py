@@ -1,0 +1,148 @@
+"""Pure checks of routes and rules; each refusal says what to write instead."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from cpaas.kit.errors import InputError
+from cpaas.kit.secrets import SMPP_PASSWORD_MAX, SMPP_SYSTEM_ID_MAX
+from cpaas.messages.envelopes import CHANNELS, LANES
+from cpaas.routes.types import NewRoute, NewRule, RouteChanges
+
+BINDS_MAX: Final = 32
+#: one outstanding request per sequence number would do; carriers allow far less.
+WINDOW_MAX: Final = 10_000
+TPS_MAX: Final = 100_000
+PRIORITY_MAX: Final = 1_000_000
+CONDITIONS_MAX: Final = 1_000
+SYSTEM_TYPE_MAX: Final = 12
+#: one transceiver, or a transmitter (with tx_rx: and a receiver) for carriers without one.
+BIND_TYPES: Final = ("trx", "tx", "tx_rx")
+#: how a carrier writes message ids in receipts, compared with its submit_sm_resp.
+MESSAGE_ID_MODES: Final = ("same", "hex_to_dec", "dec_to_hex")
+
+_NAME: Final = re.compile(r"[a-z0-9_]{1,32}")
+_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,251}[A-Za-z0-9.])?|::1?")
+_PREFIX: Final = re.compile(r"\d{1,15}")
+_RANGES: Final[tuple[tuple[str, int, int, str], ...]] = (
+    ("tps", 0, TPS_MAX, "messages a second, 0 = unlimited"),
+    ("binds", 1, BINDS_MAX, "connections to the carrier"),
+    ("window_size", 1, WINDOW_MAX, "requests that may wait for their answer on one bind"),
+    ("cost_micro", 0, 10**12, "micro-units"),
+)
+
+
+def route_name(name: str) -> str:
+    """The name; it names the queue submit_<name>, so its characters are few."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} is no route name",
+            "use 1 to 32 small letters, digits and underscores, such as smpp1",
+            "name",
+        )
+    return name
+
+
+def channel(name: str) -> str:
+    """A channel of the platform."""
+    if name not in CHANNELS:
+        raise InputError(f"{name!r} is no channel", f"use one of {', '.join(CHANNELS)}", "channel")
+    return name
+
+
+def new_route(route: NewRoute) -> NewRoute:
+    """A route whose every field can be used."""
+    route_name(route.name)
+    channel(route.channel)
+    _fields(route)
+    if not route.simulated and route.dialect == "smpp":
+        if not route.host or not route.port:
+            raise InputError(
+                f"route {route.name} does not say where the carrier is",
+                "give --host and --port",
+                "host",
+            )
+        if not route.system_id:
+            raise InputError(
+                f"route {route.name} has no system id",
+                "give the --system-id that the carrier told you",
+                "system_id",
+            )
+    return route
+
+
+def changes(wanted: RouteChanges) -> RouteChanges:
+    """Changes whose every field can be used."""
+    _fields(wanted)
+    return wanted
+
+
+def _fields(route: NewRoute | RouteChanges) -> None:
+    if route.host and not _HOST.fullmatch(route.host):
+        raise InputError(
+            f"{route.host!r} is no host", "write a name or an IP address, without smpp://", "host"
+        )
+    if route.port is not None and not 0 <= route.port <= 65535:
+        raise InputError(f"port {route.port} does not exist", "use 1 to 65535", "port")
+    for field, least, most, meaning in _RANGES:
+        value = getattr(route, field)
+        if value is not None and not least <= value <= most:
+            raise InputError(
+                f"{field} {value} is out of range", f"use {least} to {most} ({meaning})", field
+            )
+    if route.bind_type is not None and route.bind_type not in BIND_TYPES:
+        raise InputError(
+            f"{route.bind_type!r} is no bind type", f"use one of {', '.join(BIND_TYPES)}",
+            "bind_type",
+        )  # fmt: skip
+    if route.message_id_mode is not None and route.message_id_mode not in MESSAGE_ID_MODES:
+        raise InputError(
+            f"{route.message_id_mode!r} is no message id mode",
+            f"use one of {', '.join(MESSAGE_ID_MODES)}",
+            "message_id_mode",
+        )
+    _octets("system_id", route.system_id, SMPP_SYSTEM_ID_MAX)
+    _octets("system_type", route.system_type, SYSTEM_TYPE_MAX)
+    _octets("password", route.password, SMPP_PASSWORD_MAX)
+
+
+def _octets(field: str, value: str | None, most: int) -> None:
+    if value is None:
+        return
+    if not value.isascii() or not (value == "" or value.isprintable()):
+        raise InputError(f"this {field} is not plain ASCII", "SMPP carries only ASCII here", field)
+    if len(value) > most:
+        raise InputError(
+            f"this {field} has {len(value)} characters",
+            f"SMPP 3.4 carries at most {most}; ask the carrier for a shorter one",
+            field,
+        )
+
+
+def new_rule(rule: NewRule) -> NewRule:
+    """A rule in normal form: prefixes without plus."""
+    channel(rule.channel)
+    if not 0 <= rule.priority <= PRIORITY_MAX:
+        raise InputError(
+            f"priority {rule.priority} is out of range",
+            f"use 0 to {PRIORITY_MAX}; the lower number goes first",
+            "priority",
+        )
+    prefixes = [prefix.strip().removeprefix("+") for prefix in rule.prefixes]
+    for prefix in prefixes:
+        if not _PREFIX.fullmatch(prefix):
+            raise InputError(
+                f"{prefix!r} is no prefix", "use digits such as 91 or +4915", "prefixes"
+            )
+    for lane in rule.lanes:
+        if lane not in LANES:
+            raise InputError(
+                f"{lane!r} is no traffic class", f"use one of {', '.join(LANES)}", "lanes"
+            )
+    if max(len(prefixes), len(rule.senders)) > CONDITIONS_MAX:
+        raise InputError(
+            "the rule has too many conditions", f"use at most {CONDITIONS_MAX} of a kind",
+            "prefixes",
+        )  # fmt: skip
+    return msgspec.structs.replace(rule, prefixes=prefixes)

@@ -1,0 +1,61 @@
+"""Makes, changes, switches and removes routes.
+
+The caller holds the transaction (`db.actor.acting`); services obey within a second.
+"""
+
+import asyncpg
+import msgspec
+
+from cpaas.kit.errors import InputError
+from cpaas.kit.secrets import Keyring
+from cpaas.routes import check, queries
+from cpaas.routes.credentials import seal
+from cpaas.routes.types import NewRoute, RouteChanges
+
+
+async def create_route(connection: asyncpg.Connection, keyring: Keyring, route: NewRoute) -> int:
+    """A new route with its queue submit_<name>; returns its id."""
+    check.new_route(route)
+    secret = seal(keyring, route.name, {"password": route.password})
+    try:
+        return await queries.insert_route(connection, route, secret)
+    except asyncpg.UniqueViolationError as error:
+        raise InputError(
+            f"a route {route.name} exists already", "choose another name, or change that one",
+            "name",
+        ) from error  # fmt: skip
+
+
+async def change_route(
+    connection: asyncpg.Connection, keyring: Keyring, name: str, changes: RouteChanges
+) -> None:
+    """Applies changes; a new password replaces the sealed one, an empty one removes it."""
+    check.changes(changes)
+    values = {k: v for k, v in msgspec.structs.asdict(changes).items() if v is not None}
+    if "password" in values:
+        values["secret"] = seal(keyring, name, {"password": values.pop("password")})
+    if not values:
+        raise InputError("nothing to change was given", "see `cpaas route set --help`")
+    if not await queries.change_route(connection, name, values):
+        raise _missing(name)
+
+
+async def delete_route(connection: asyncpg.Connection, name: str) -> None:
+    """Removes a route that nothing uses any more."""
+    rules, assignments, waiting = await queries.uses_of_route(connection, name)
+    if rules or assignments:
+        raise InputError(
+            f"{rules} rules and {assignments} accounts use route {name}",
+            "delete the rules (cpaas rule list) and assignments first",
+        )
+    if waiting:
+        raise InputError(
+            f"messages wait in submit_{name}",
+            f"switch it off (cpaas route off {name}); they go to other routes, then delete it",
+        )
+    if not await queries.delete_route(connection, name):
+        raise _missing(name)
+
+
+def _missing(name: str) -> InputError:
+    return InputError(f"there is no route {name!r}", "list them: cpaas route list", "name")

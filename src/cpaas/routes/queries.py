@@ -1,0 +1,122 @@
+"""All SQL of routes and routing rules as the operator edits them."""
+
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from cpaas.routes.types import NewRoute, NewRule, RouteRow, RuleRow
+
+_ROUTE = """
+    SELECT r.id, r.name, r.label, r.channel, r.dialect, r.host, r.port, r.active, r.simulated,
+           r.tps, r.binds, r.window_size, r.bind_type, r.system_id, r.system_type,
+           r.default_sender, r.message_id_mode, r.cost_micro,
+           octet_length(r.secret) > 0 AS has_password, coalesce(s.state, '') AS state,
+           coalesce(s.binds_up, 0) AS binds_up, coalesce(s.last_error, '') AS last_error
+    FROM route r LEFT JOIN route_state s ON s.route_id = r.id
+"""
+_RULE = """
+    SELECT l.id, coalesce(a.name, 'ALL') AS account, l.channel, r.name AS route, l.priority,
+           l.active, l.prefixes, l.senders, l.lanes
+    FROM routing_rule l JOIN route r ON r.id = l.route_id LEFT JOIN account a ON a.id = l.account_id
+"""
+
+
+async def insert_route(connection: asyncpg.Connection, route: NewRoute, secret: bytes) -> int:
+    """A new route; returns its id. UniqueViolationError when the name is taken."""
+    return int(
+        await connection.fetchval(
+            "INSERT INTO route (name, label, channel, dialect, host, port, active, simulated, tps,"
+            " binds, window_size, bind_type, system_id, system_type, default_sender,"
+            " message_id_mode, settings, secret, cost_micro) VALUES ($1, $2, $3, $4, $5, $6, $7,"
+            " $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::text::jsonb, $18, $19) RETURNING id",
+            route.name, route.label, route.channel, route.dialect, route.host, route.port,
+            route.active, route.simulated, route.tps, route.binds, route.window_size,
+            route.bind_type, route.system_id, route.system_type, route.default_sender,
+            route.message_id_mode, msgspec.json.encode(route.settings).decode(), secret,
+            route.cost_micro,
+        )
+    )  # fmt: skip
+
+
+async def change_route(connection: asyncpg.Connection, name: str, values: dict[str, Any]) -> bool:
+    """Sets columns of a route; False when there is none of that name."""
+    if "settings" in values:
+        values = values | {"settings": msgspec.json.encode(values["settings"]).decode()}
+    # The names are the fields of RouteChanges, never input.
+    sets = ", ".join(
+        f"{column} = ${place}" + ("::text::jsonb" if column == "settings" else "")
+        for place, column in enumerate(values, 2)
+    )
+    status = await connection.execute(
+        f"UPDATE route SET {sets} WHERE name = $1", name, *values.values()
+    )
+    return bool(status != "UPDATE 0")
+
+
+async def route_by_name(connection: asyncpg.Connection, name: str) -> RouteRow | None:
+    """The route of that name."""
+    row = await connection.fetchrow(_ROUTE + " WHERE r.name = $1", name)
+    return None if row is None else RouteRow(**row)
+
+
+async def routes(connection: asyncpg.Connection, most: int = 1000) -> list[RouteRow]:
+    """All routes by channel and name."""
+    rows = await connection.fetch(_ROUTE + " ORDER BY r.channel, r.name LIMIT $1", most)
+    return [RouteRow(**row) for row in rows]
+
+
+async def uses_of_route(connection: asyncpg.Connection, name: str) -> tuple[int, int, int]:
+    """How many rules, assignments and waiting queue items name a route."""
+    row = await connection.fetchrow(
+        "SELECT (SELECT count(*) FROM routing_rule WHERE route_id = r.id),"
+        " (SELECT count(*) FROM assigned_route WHERE route_id = r.id),"
+        " (SELECT count(*) FROM (SELECT FROM queue_item WHERE queue = $2 LIMIT 1000) q)"
+        " FROM route r WHERE r.name = $1",
+        name, f"submit_{name}",
+    )  # fmt: skip
+    return (0, 0, 0) if row is None else (row[0], row[1], row[2])
+
+
+async def delete_route(connection: asyncpg.Connection, name: str) -> bool:
+    """Removes a route; False when there is none of that name."""
+    status = await connection.execute("DELETE FROM route WHERE name = $1", name)
+    return bool(status != "DELETE 0")
+
+
+async def insert_rule(connection: asyncpg.Connection, rule: NewRule, route_id: int) -> int:
+    """A new rule; returns its id."""
+    return int(
+        await connection.fetchval(
+            "INSERT INTO routing_rule (account_id, channel, route_id, priority, active, prefixes,"
+            " senders, lanes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+            rule.account_id, rule.channel, route_id, rule.priority, rule.active, rule.prefixes,
+            rule.senders, rule.lanes,
+        )
+    )  # fmt: skip
+
+
+async def rules(
+    connection: asyncpg.Connection, *, channel: str = "", most: int = 1000
+) -> list[RuleRow]:
+    """Rules in order of evaluation: priority, an account's own before ALL, the older first."""
+    rows = await connection.fetch(
+        _RULE + " WHERE $1 = '' OR l.channel = $1"
+        " ORDER BY l.channel, l.priority, l.account_id IS NULL, l.id LIMIT $2",
+        channel, most,
+    )  # fmt: skip
+    return [RuleRow(**row) for row in rows]
+
+
+async def set_rule_active(connection: asyncpg.Connection, rule_id: int, *, active: bool) -> bool:
+    """Switches a rule; False when there is none of that id."""
+    status = await connection.execute(
+        "UPDATE routing_rule SET active = $2 WHERE id = $1", rule_id, active
+    )
+    return bool(status != "UPDATE 0")
+
+
+async def delete_rule(connection: asyncpg.Connection, rule_id: int) -> bool:
+    """Removes a rule; False when there is none of that id."""
+    status = await connection.execute("DELETE FROM routing_rule WHERE id = $1", rule_id)
+    return bool(status != "DELETE 0")

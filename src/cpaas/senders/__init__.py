@@ -1,0 +1,1 @@
+"""Sender ids: requested by accounts, approved by the operator, named as `from`."""

@@ -1,0 +1,73 @@
+"""All SQL about sender ids."""
+
+import asyncpg
+
+from cpaas.senders.types import SenderRow
+
+_ROW = """
+    SELECT s.id, a.name AS account, s.account_id, s.channel, s.value, s.status, s.is_default,
+           s.pe_id, s.reason
+    FROM sender s JOIN account a ON a.id = s.account_id
+"""
+
+
+async def insert_sender(
+    connection: asyncpg.Connection, account_id: int, channel: str, value: str, *, pe_id: str
+) -> int:
+    """A sender awaiting approval; returns its id. UniqueViolationError when it is there."""
+    return int(
+        await connection.fetchval(
+            "INSERT INTO sender (account_id, channel, value, pe_id) VALUES ($1, $2, $3, $4)"
+            " RETURNING id",
+            account_id, channel, value, pe_id,
+        )
+    )  # fmt: skip
+
+
+async def find_sender(
+    connection: asyncpg.Connection, account_id: int, channel: str, value: str
+) -> SenderRow | None:
+    """An account's sender."""
+    row = await connection.fetchrow(
+        _ROW + " WHERE s.account_id = $1 AND s.channel = $2 AND s.value = $3",
+        account_id, channel, value,
+    )  # fmt: skip
+    return None if row is None else SenderRow(**row)
+
+
+async def set_status(
+    connection: asyncpg.Connection, account_id: int, sender_id: int, status: str, reason: str
+) -> None:
+    """Approves or rejects; a sender that may not be used cannot stay the default."""
+    await connection.execute(
+        "UPDATE sender SET status = $3, reason = $4, is_default = is_default AND $3 = 'APPROVED'"
+        " WHERE account_id = $1 AND id = $2",
+        account_id, sender_id, status, reason,
+    )  # fmt: skip
+
+
+async def set_default(
+    connection: asyncpg.Connection, account_id: int, channel: str, sender_id: int
+) -> None:
+    """Makes one sender the account's default of the channel, in place of another."""
+    await connection.execute(
+        "UPDATE sender SET is_default = false"
+        " WHERE account_id = $1 AND channel = $2 AND is_default AND id <> $3",
+        account_id, channel, sender_id,
+    )  # fmt: skip
+    await connection.execute(
+        "UPDATE sender SET is_default = true WHERE account_id = $1 AND id = $2 AND NOT is_default",
+        account_id, sender_id,
+    )  # fmt: skip
+
+
+async def senders(
+    connection: asyncpg.Connection, *, account_id: int = 0, status: str = "", most: int = 1000
+) -> list[SenderRow]:
+    """Senders of one account (0 = of all) in one status ("" = any), pending ones first."""
+    rows = await connection.fetch(
+        _ROW + " WHERE ($1::bigint = 0 OR s.account_id = $1) AND ($2 = '' OR s.status = $2)"
+        " ORDER BY s.status <> 'PENDING', a.name, s.channel, s.value LIMIT $3",
+        account_id, status, most,
+    )  # fmt: skip
+    return [SenderRow(**row) for row in rows]
