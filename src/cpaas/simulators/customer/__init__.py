@@ -1,0 +1,1 @@
+"""A customer's webhook receiver that keeps what it gets and can misbehave in every known way."""
