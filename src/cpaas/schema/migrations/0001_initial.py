@@ -542,6 +542,7 @@ class Migration(migrations.Migration):
                 ('message_id', models.UUIDField(null=True)),
                 ('event_type', models.TextField()),
                 ('url', models.TextField()),
+                ('own_url', models.BooleanField(db_default=False)),
                 ('body', models.BinaryField()),
                 ('status', models.TextField()),
                 ('attempts', models.SmallIntegerField(db_default=0)),
@@ -724,7 +725,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='webhook_delivery_due'),
+            index=models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['account_id', 'next_attempt_at'], name='webhook_delivery_due'),
         ),
         migrations.AddConstraint(
             model_name='user',

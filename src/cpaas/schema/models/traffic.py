@@ -91,6 +91,8 @@ class WebhookDelivery(models.Model):
     message_id = models.UUIDField(null=True)
     event_type = models.TextField()
     url = models.TextField()
+    #: the message named this URL itself; else it is the account's endpoint, which may move.
+    own_url = fields.flag(False)
     body = models.BinaryField()
     status = models.TextField()
     attempts = fields.small()
@@ -106,7 +108,7 @@ class WebhookDelivery(models.Model):
         indexes = [
             models.Index(fields=("account_id", "id"), name="webhook_delivery_account"),
             models.Index(
-                fields=("next_attempt_at",),
+                fields=("account_id", "next_attempt_at"),
                 name="webhook_delivery_due",
                 condition=models.Q(next_attempt_at__isnull=False),
             ),
