@@ -1,0 +1,1 @@
+"""The audit log: written by triggers, sealed by a hash chain, read by people."""
