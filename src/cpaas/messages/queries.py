@@ -1,0 +1,135 @@
+"""SQL of a message's transitions, their counters and their events.
+
+Every statement bounds `id` on both sides, so that only the days in question are touched, and
+finds rows by `id = any(...)`: with the range alone, a plan made while a partition was still empty
+would read the whole day.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from cpaas.kit.ids import new_id
+from cpaas.messages.statuses import FINAL, TRANSITIONS
+from cpaas.messages.types import Applied, CounterKey, Counts, Finish, Note
+
+#: the transition table as "BEFORE>AFTER".
+_ALLOWED: Final = sorted(f"{b}>{a}" for b, nexts in TRANSITIONS.items() for a in nexts)
+_FINAL: Final = sorted(FINAL)
+
+# submitted_at and delivered_at stay NULL where a step was skipped: that tells the counters so.
+_APPLY: Final = """
+UPDATE message m SET
+  status = g.status,
+  attempt = m.attempt + (g.status = 'QUEUED' AND m.status <> 'SCHEDULED')::int,
+  route_id = CASE WHEN g.route_id > 0 THEN g.route_id ELSE m.route_id END,
+  provider_message_id = CASE WHEN g.status = 'QUEUED' THEN NULL
+                             ELSE coalesce(g.provider_id, m.provider_message_id) END,
+  carrier_cost_micro = m.carrier_cost_micro + g.cost,
+  claimed_by = CASE WHEN g.status = 'QUEUED' THEN 0 ELSE m.claimed_by END,
+  submitted_at = CASE g.status WHEN 'SUBMITTED' THEN g.at WHEN 'QUEUED' THEN NULL
+                               ELSE m.submitted_at END,
+  delivered_at = CASE g.status WHEN 'DELIVERED' THEN g.at ELSE m.delivered_at END,
+  read_at = CASE g.status WHEN 'READ' THEN g.at ELSE m.read_at END,
+  final_at = CASE WHEN g.status = any($13) THEN coalesce(m.final_at, g.at) END,
+  final_by = CASE WHEN g.status = any($13) THEN $14 ELSE 0 END,
+  error_code = g.error_code,
+  error = g.error,
+  refunded_micro = CASE WHEN g.refund = 'always'
+                          OR (g.refund = 'policy' AND m.account_id = any($15))
+                        THEN m.price_micro ELSE m.refunded_micro END
+FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[],
+            $7::bigint[], $8::text[], $9::text[], $10::text[])
+     WITH ORDINALITY g(id, attempt, status, at, route_id, provider_id, cost, error_code, error,
+                       refund, number)
+WHERE m.id = g.id AND m.id = any($1) AND m.id >= $11 AND m.id <= $12
+  AND (g.attempt = 0 OR m.attempt = g.attempt)
+  AND m.status || '>' || g.status = any($16)
+RETURNING g.number, m.account_id, m.attempt, m.route_id, m.campaign_id, m.price_micro,
+  m.refunded_micro, m.segments, m.is_test, m.channel, m.recipient, m.sender, m.reference,
+  m.provider_message_id, m.country, m.webhook_url, m.submitted_at, m.delivered_at
+"""
+
+
+async def apply(
+    connection: Any, finishes: Sequence[Finish], *, final_by: int, refunding: Sequence[int]
+) -> list[Applied]:
+    """Apply transitions that the table allows, each message once; returns what was applied.
+
+    refunding: accounts whose policy refunds what a carrier failed.
+    """
+    ordered = sorted(finishes, key=lambda finish: finish.id)
+    columns = zip(
+        *[
+            (
+                f.id, f.attempt, f.status, f.at_us, f.route_id, f.provider_message_id,
+                f.carrier_cost_micro, f.error_code, f.error, f.refund,
+            )
+            for f in ordered
+        ],
+        strict=True,
+    )  # fmt: skip
+    rows = await connection.fetch(
+        _APPLY, *map(list, columns), ordered[0].id, ordered[-1].id, _FINAL, final_by,
+        refunding, _ALLOWED,
+    )  # fmt: skip
+    return [Applied(ordered[row[0] - 1], *row[1:]) for row in rows]
+
+
+_COUNTED: Final = (
+    "submitted", "delivered", "read", "failed", "rejected", "expired", "blocked", "cancelled",
+    "refunded_micro", "carrier_cost_micro",
+)  # fmt: skip
+_COUNT: Final = (
+    "INSERT INTO counter_minute AS c (minute, account_id, channel, route_id, country, instance_id, "
+    + ", ".join(_COUNTED)
+    + ") SELECT g.* FROM unnest($1::timestamptz[], $2::bigint[], $3::text[], $4::bigint[],"
+    " $5::text[], $6::bigint[], "
+    + ", ".join(f"${7 + n}::bigint[]" for n in range(len(_COUNTED)))
+    + ") g ON CONFLICT (minute, account_id, channel, route_id, country, instance_id) DO UPDATE SET "
+    + ", ".join(f"{name} = c.{name} + excluded.{name}" for name in _COUNTED)
+)
+
+
+async def count(connection: Any, instance_id: int, counts: dict[CounterKey, Counts]) -> None:
+    """Add to this writer's counters, keys in order, so that two writers never lock crosswise."""
+    if not counts:
+        return
+    keys = sorted(counts)
+    values = [counts[key] for key in keys]
+    await connection.execute(
+        _COUNT,
+        *(list(column) for column in zip(*keys, strict=True)),
+        [instance_id] * len(keys),
+        *([getattr(value, name) for value in values] for name in _COUNTED),
+    )
+
+
+def _json(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def note(connection: Any, notes: Sequence[Note]) -> None:
+    """Write what happened to messages off the straight path."""
+    if not notes:
+        return
+    await connection.execute(
+        """INSERT INTO message_event
+             (id, message_id, account_id, at, kind, attempt, route_id, actor, text, details)
+           SELECT g.id, g.message_id, g.account_id, g.at, g.kind, g.attempt, g.route_id, g.actor,
+             g.text, g.details::jsonb
+           FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[],
+             $5::text[], $6::smallint[], $7::bigint[], $8::text[], $9::text[], $10::text[])
+             g(id, message_id, account_id, at, kind, attempt, route_id, actor, text, details)""",
+        [new_id().bytes for _ in notes],
+        [n.message_id for n in notes],
+        [n.account_id for n in notes],
+        [n.at_us for n in notes],
+        [n.kind for n in notes],
+        [n.attempt for n in notes],
+        [n.route_id for n in notes],
+        [n.actor for n in notes],
+        [n.text for n in notes],
+        [None if n.details is None else _json(n.details) for n in notes],
+    )

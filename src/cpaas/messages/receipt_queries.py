@@ -1,0 +1,173 @@
+"""SQL that finds the messages of receipts: by provider id, by part, and what has to wait.
+
+Lookups by provider id bound `id` from below only. With both bounds the planner takes the range
+for the narrower condition as long as a partition is empty, and keeps reading whole days by it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A message that a provider id belongs to."""
+
+    id: bytes
+    account_id: int
+    route_id: int
+    provider_message_id: str | None
+    status: str
+    attempt: int
+    segments: int
+    submitted_us: int | None
+
+
+class FoundPart(msgspec.Struct, frozen=True):
+    """A part, or (part_no 0) a whole message of an earlier attempt, that a provider id is of."""
+
+    message_id: bytes
+    attempt: int
+    part_no: int
+    account_id: int
+    route_id: int
+    provider_message_id: str
+
+
+class NewPart(msgspec.Struct, frozen=True):
+    """A part that a carrier accepted."""
+
+    message_id: bytes
+    attempt: int
+    part_no: int
+    account_id: int
+    route_id: int
+    provider_message_id: str
+    at_us: int
+
+
+class PartEnd(msgspec.Struct, frozen=True):
+    """The final state of one part."""
+
+    message_id: bytes
+    attempt: int
+    part_no: int
+    status: str
+    error_code: str
+    at_us: int
+
+
+class NewUnmatched(msgspec.Struct, frozen=True):
+    """A receipt to keep until its message is known."""
+
+    route_id: int
+    provider_message_id: str
+    state: str
+    error_code: str
+    recipient: str
+    sender: str
+    raw: bytes
+    done_us: int
+    received_us: int
+    next_try_us: int
+
+
+FIND: Final = """
+SELECT id, account_id, route_id, provider_message_id, status, attempt, segments, submitted_at
+FROM message WHERE provider_message_id = any($1) AND id >= $2
+"""
+FIND_PARTS: Final = """
+SELECT message_id, attempt, part_no, account_id, route_id, provider_message_id
+FROM message_part WHERE provider_message_id = any($1) AND message_id >= $2
+"""
+
+
+async def find(connection: Any, provider_ids: Sequence[str], lowest: bytes) -> list[Found]:
+    """Messages, of any account, with one of these provider ids and an id from `lowest` on."""
+    return [Found(*row) for row in await connection.fetch(FIND, provider_ids, lowest)]
+
+
+async def find_parts(
+    connection: Any, provider_ids: Sequence[str], lowest: bytes
+) -> list[FoundPart]:
+    """Parts, of any account, with one of these provider ids, of messages from `lowest` on."""
+    return [FoundPart(*row) for row in await connection.fetch(FIND_PARTS, provider_ids, lowest)]
+
+
+async def states(connection: Any, ids: Sequence[bytes]) -> dict[bytes, Found]:
+    """How messages stand, by id."""
+    if not ids:
+        return {}
+    rows = await connection.fetch(
+        """SELECT id, account_id, route_id, provider_message_id, status, attempt, segments,
+             submitted_at
+           FROM message WHERE id = any($1) AND id >= $2 AND id <= $3""",
+        list(ids), min(ids), max(ids),
+    )  # fmt: skip
+    return {row[0]: Found(*row) for row in rows}
+
+
+async def keep_parts(connection: Any, parts: Sequence[NewPart]) -> None:
+    """Record accepted parts; one that is known already stays as it is."""
+    if not parts:
+        return
+    await connection.execute(
+        """INSERT INTO message_part (message_id, attempt, part_no, account_id, route_id,
+             provider_message_id, status, submitted_at)
+           SELECT g.message_id, g.attempt, g.part_no, g.account_id, g.route_id, g.provider_id,
+             'SUBMITTED', g.at
+           FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $5::bigint[],
+             $6::text[], $7::timestamptz[])
+             g(message_id, attempt, part_no, account_id, route_id, provider_id, at)
+           ON CONFLICT (message_id, attempt, part_no) DO NOTHING""",
+        *_columns([msgspec.structs.astuple(p) for p in sorted(parts, key=_part_key)]),
+    )
+
+
+async def end_parts(connection: Any, ends: Sequence[PartEnd]) -> None:
+    """Write parts' final states; the first one stands."""
+    ordered = sorted(ends, key=_part_key)
+    await connection.execute(
+        """UPDATE message_part p SET status = g.status, error_code = g.error_code, final_at = g.at
+           FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5::text[],
+             $6::timestamptz[]) g(message_id, attempt, part_no, status, error_code, at)
+           WHERE p.message_id = any($1) AND p.message_id >= $7 AND p.message_id <= $8
+             AND p.message_id = g.message_id AND p.attempt = g.attempt AND p.part_no = g.part_no
+             AND p.status = 'SUBMITTED'""",
+        *_columns([msgspec.structs.astuple(e) for e in ordered]),
+        ordered[0].message_id,
+        ordered[-1].message_id,
+    )
+
+
+async def parts_delivered(connection: Any, ids: Sequence[bytes]) -> dict[bytes, int]:
+    """How many different parts of each message are delivered, over all attempts."""
+    rows = await connection.fetch(
+        """SELECT message_id, count(DISTINCT part_no)::int FROM message_part
+           WHERE message_id = any($1) AND message_id >= $2 AND message_id <= $3
+             AND part_no > 0 AND status IN ('DELIVERED', 'READ')
+           GROUP BY message_id""",
+        list(ids), min(ids), max(ids),
+    )  # fmt: skip
+    return {row[0]: row[1] for row in rows}
+
+
+async def keep_unmatched(connection: Any, receipts: Sequence[NewUnmatched]) -> None:
+    """Keep receipts whose message is not known yet."""
+    if not receipts:
+        return
+    await connection.execute(
+        """INSERT INTO unmatched_receipt (route_id, provider_message_id, state, error_code,
+             recipient, sender, raw, done_at, received_at, next_try_at)
+           SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
+             $6::text[], $7::bytea[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])""",
+        *_columns([msgspec.structs.astuple(r) for r in receipts]),
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _part_key(part: NewPart | PartEnd) -> tuple[bytes, int, int]:
+    return (part.message_id, part.attempt, part.part_no)

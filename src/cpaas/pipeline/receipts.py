@@ -1,0 +1,179 @@
+"""What carriers' receipts mean for messages, however late, early, repeated or partial they are.
+
+A receipt without a message is kept and tried again; one after a final state is kept as a note.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cpaas.kit.ids import lowest_at
+from cpaas.messages import queries, receipt_queries
+from cpaas.messages.receipt_queries import Found, FoundPart, NewUnmatched, PartEnd
+from cpaas.messages.statuses import FINAL
+from cpaas.messages.types import Finish, Note
+from cpaas.pipeline.answers import clean
+from cpaas.pipeline.transitions import Context, finish
+from cpaas.pipeline.types import Receipt
+
+SECOND_US: Final = 1_000_000
+#: receipts come for three days; a day more for what was accepted before it was sent.
+REACH_MS: Final = 4 * 86_400_000
+FIRST_RETRY_US: Final = SECOND_US
+RAW_BYTES_MAX: Final = 4096
+_ARRIVED: Final = frozenset({"DELIVERED", "READ"})
+
+_Key = tuple[str, int]
+
+
+async def commit_receipts(connection: Any, context: Context, receipts: Sequence[Receipt]) -> None:
+    """Apply receipts within the caller's transaction; keep those whose message is unknown."""
+    unmatched = await apply_receipts(connection, context, receipts)
+    await receipt_queries.keep_unmatched(
+        connection,
+        [
+            NewUnmatched(
+                receipts[n].route_id, clean(receipts[n].provider_message_id), receipts[n].state,
+                clean(receipts[n].error_code), clean(receipts[n].recipient),
+                clean(receipts[n].sender), receipts[n].raw[:RAW_BYTES_MAX], receipts[n].done_us,
+                context.now_us, context.now_us + FIRST_RETRY_US,
+            )
+            for n in unmatched
+        ],
+    )  # fmt: skip
+
+
+async def apply_receipts(
+    connection: Any, context: Context, receipts: Sequence[Receipt]
+) -> list[int]:
+    """Apply receipts; returns the numbers of those that belong to no message yet."""
+    lowest = lowest_at(context.now_us // 1000 - REACH_MS).bytes
+    ids = list({clean(receipt.provider_message_id) for receipt in receipts})
+    found = _newest(await receipt_queries.find(connection, ids, lowest))
+    keys = [(clean(r.provider_message_id), r.route_id) for r in receipts]
+    asked = {key[0] for key in keys if key not in found or found[key].segments > 1}
+    parts: dict[_Key, FoundPart] = {}
+    if asked:
+        rows = await receipt_queries.find_parts(connection, list(asked), lowest)
+        rows.sort(key=lambda part: part.message_id)
+        parts = {(row.provider_message_id, row.route_id): row for row in rows}
+    whole: list[tuple[int, Found]] = []
+    partial: list[tuple[int, FoundPart]] = []
+    unmatched: list[int] = []
+    for number, key in enumerate(keys):
+        if key in parts:
+            partial.append((number, parts[key]))
+        elif key in found:
+            whole.append((number, found[key]))
+        else:
+            unmatched.append(number)
+    if partial:
+        whole += await _join_parts(connection, context, receipts, partial)
+    return unmatched + await _finish(connection, context, receipts, whole)
+
+
+def _newest(rows: Sequence[Found]) -> dict[_Key, Found]:
+    """Carriers use ids again after a while: the newest message has it."""
+    return {(str(r.provider_message_id), r.route_id): r for r in sorted(rows, key=lambda r: r.id)}
+
+
+async def _finish(
+    connection: Any,
+    context: Context,
+    receipts: Sequence[Receipt],
+    whole: Sequence[tuple[int, Found]],
+) -> list[int]:
+    """Apply receipts to whole messages; returns those that wait for the message's next step."""
+    notes: list[Note] = []
+    wanted: dict[int, tuple[int, Found]] = {}
+    finishes: list[Finish] = []
+    for number, message in whole:
+        receipt = receipts[number]
+        if receipt.state == "ENROUTE":
+            notes.append(_note(receipt, message, context, "enroute", "The carrier is trying."))
+            continue
+        one = _wanted(receipt, message, context)
+        wanted[id(one)] = (number, message)
+        finishes.append(one)
+    if finishes:
+        for done in await finish(connection, context, finishes):
+            del wanted[id(done.finish)]
+    waiting: list[int] = []
+    if wanted:
+        now = await receipt_queries.states(connection, [m.id for _, m in wanted.values()])
+        for number, message in wanted.values():
+            receipt, state = receipts[number], now.get(message.id)
+            if state is not None and state.status not in FINAL:
+                waiting.append(number)
+            elif state is not None and state.status not in {receipt.state, "READ"}:
+                text = f"A receipt came after the final state: {receipt.state}."
+                notes.append(_note(receipt, message, context, "late_receipt", text))
+    await queries.note(connection, notes)
+    return waiting
+
+
+def _wanted(receipt: Receipt, message: Found, context: Context) -> Finish:
+    # The carrier's clock counts only where it can be true; many tell no seconds.
+    plausible = (message.submitted_us or context.now_us) <= receipt.done_us <= context.now_us
+    at_us = receipt.done_us if plausible else context.now_us
+    if receipt.state in _ARRIVED:
+        return Finish(message.id, receipt.state, at_us, handed_over=True)  # type: ignore[arg-type]
+    return Finish(
+        message.id, receipt.state, at_us,  # type: ignore[arg-type]
+        error_code=clean(receipt.error_code) or receipt.state.lower(), error=clean(receipt.error),
+        refund="policy", handed_over=True,
+    )  # fmt: skip
+
+
+async def _join_parts(
+    connection: Any,
+    context: Context,
+    receipts: Sequence[Receipt],
+    partial: Sequence[tuple[int, FoundPart]],
+) -> list[tuple[int, Found]]:
+    """Record parts' receipts; returns those that decide about their whole message."""
+    ends = {
+        (part.message_id, part.attempt, part.part_no): PartEnd(
+            part.message_id, part.attempt, part.part_no, receipts[number].state,
+            clean(receipts[number].error_code), context.now_us,
+        )
+        for number, part in reversed(partial)
+        if receipts[number].state != "ENROUTE"
+    }  # fmt: skip
+    if not ends:
+        return []
+    await receipt_queries.end_parts(connection, list(ends.values()))
+    ids = list({part.message_id for _, part in partial})
+    messages = await receipt_queries.states(connection, ids)
+    delivered = await receipt_queries.parts_delivered(connection, ids)
+    deciding: list[tuple[int, Found]] = []
+    notes: list[Note] = []
+    told: set[bytes] = set()
+    for number, part in partial:
+        receipt, message = receipts[number], messages.get(part.message_id)
+        if message is None or receipt.state == "ENROUTE":
+            continue
+        if receipt.state in _ARRIVED:
+            complete = part.part_no == 0 or delivered.get(message.id, 0) >= message.segments
+            if complete and message.id not in told:
+                told.add(message.id)
+                deciding.append((number, message))
+        elif part.part_no > 0:
+            deciding.append((number, message))
+        else:
+            # An earlier attempt that failed says nothing about the present one.
+            text = f"A receipt for attempt {part.attempt} came: {receipt.state}."
+            notes.append(_note(receipt, message, context, "late_receipt", text))
+    await queries.note(connection, notes)
+    return deciding
+
+
+def _note(receipt: Receipt, message: Found, context: Context, kind: str, text: str) -> Note:
+    details = {
+        "state": receipt.state,
+        "error_code": clean(receipt.error_code),
+        "provider_message_id": clean(receipt.provider_message_id),
+    }
+    return Note(
+        message.id, message.account_id, context.now_us, kind, text, message.attempt,
+        receipt.route_id, details=details,
+    )  # fmt: skip

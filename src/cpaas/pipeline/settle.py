@@ -1,0 +1,128 @@
+"""Settle: carriers' answers and receipts become statuses, in batches, by two independent tasks.
+
+Two tasks on two connections, because a receipt must not wait for a burst of answers; only one
+whose answer is being committed here waits for it, so that an ordinary fast receipt finds its id.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from cpaas.messages import queries
+from cpaas.messages.types import Note
+from cpaas.pipeline.answers import clean, commit_answers
+from cpaas.pipeline.gather import Gatherer
+from cpaas.pipeline.receipts import commit_receipts
+from cpaas.pipeline.transitions import Context
+from cpaas.pipeline.types import Answer, Receipt
+from cpaas.snapshot.types import Snapshot
+
+ANSWERS_MAX: Final = 20_000
+RECEIPTS_MAX: Final = 5_000
+_Key = tuple[str, int]
+
+
+class Settler:
+    """Takes answers and receipts from the gateway without blocking it, and commits them."""
+
+    def __init__(
+        self,
+        pool: Any,
+        snapshot: Callable[[], Snapshot],
+        instance_id: int,
+        clock_us: Callable[[], int],
+        *,
+        on_receipts_committed: Callable[[list[object]], None],
+        receipts_max: int = RECEIPTS_MAX,
+        answers_max: int = ANSWERS_MAX,
+    ) -> None:
+        self._pool = pool
+        self._snapshot = snapshot
+        self._instance_id = instance_id
+        self._clock_us = clock_us
+        self._on_receipts_committed = on_receipts_committed
+        self._answers = Gatherer(
+            pool, self._commit_answers, self._spoiled_answer, name="answers",
+            capacity=answers_max, committed=self._answers_committed,
+        )  # fmt: skip
+        self._receipts = Gatherer(
+            pool, self._commit_receipts, self._spoiled_receipt, name="receipts",
+            capacity=receipts_max, committed=self._receipts_committed,
+        )  # fmt: skip
+        self._uncommitted: Counter[_Key] = Counter()
+        self._held: list[Receipt] = []
+
+    @property
+    def room(self) -> int:
+        """How many more receipts may be handed over now."""
+        return max(0, self._receipts.room - len(self._held))
+
+    @property
+    def answers_room(self) -> int:
+        """How many more answers may come: never claim more messages than this."""
+        return self._answers.room
+
+    def answers(self, answers: Sequence[Answer]) -> None:
+        """Take answers; they are committed in order."""
+        for answer in answers:
+            self._uncommitted.update(_keys(answer))
+        self._answers.put(answers)
+
+    def receipts(self, receipts: Sequence[Receipt]) -> None:
+        """Take receipts; their tokens come back through on_receipts_committed."""
+        ready: list[Receipt] = []
+        for receipt in receipts:
+            held = (receipt.provider_message_id, receipt.route_id) in self._uncommitted
+            (self._held if held else ready).append(receipt)
+        self._receipts.put(ready)
+
+    async def run(self) -> None:
+        """Commit for ever; cancel it after `drain`."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._answers.run())
+            tasks.create_task(self._receipts.run())
+
+    async def drain(self) -> None:
+        """Wait until everything taken is committed."""
+        await self._answers.drained()
+        await self._receipts.drained()
+
+    def _context(self) -> Context:
+        return Context(self._snapshot(), self._instance_id, self._clock_us())
+
+    async def _commit_answers(self, connection: Any, answers: list[Answer]) -> None:
+        await commit_answers(connection, self._context(), answers)
+
+    async def _commit_receipts(self, connection: Any, receipts: list[Receipt]) -> None:
+        await commit_receipts(connection, self._context(), receipts)
+
+    def _receipts_committed(self, receipts: list[Receipt]) -> None:
+        self._on_receipts_committed([r.token for r in receipts if r.token is not None])
+
+    def _answers_committed(self, answers: list[Answer]) -> None:
+        for answer in answers:
+            self._uncommitted.subtract(_keys(answer))
+            for key in _keys(answer):
+                if self._uncommitted[key] <= 0:
+                    del self._uncommitted[key]
+        if self._held:
+            held, self._held = self._held, []
+            self.receipts(held)
+
+    async def _spoiled_answer(self, answer: Answer, error: Exception) -> None:
+        """The answer cannot be stored: to recovery its outcome is unknown."""
+        text = "The carrier's answer could not be stored."
+        note = Note(
+            answer.message.id, answer.envelope.account_id, self._clock_us(), "unknown_outcome",
+            text, answer.message.attempt, answer.route_id, details={"fault": clean(repr(error))},
+        )  # fmt: skip
+        async with self._pool.acquire() as connection:
+            await queries.note(connection, [note])
+
+    async def _spoiled_receipt(self, receipt: Receipt, error: Exception) -> None:
+        """The receipt cannot be stored; the log has it, and its carrier must not repeat it."""
+
+
+def _keys(answer: Answer) -> list[_Key]:
+    return [(one, answer.route_id) for one in answer.provider_ids if one]

@@ -1,0 +1,166 @@
+"""The one place where a message changes its status, with all that follows from it.
+
+The transition table decides in the WHERE of one statement; refund, figures and webhook events
+come only from what that statement returned, so they can never be made twice or without it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from cpaas.billing.refund_queries import RefundEntry, refund
+from cpaas.broker import embedded
+from cpaas.broker.base import NewItem
+from cpaas.messages import queries
+from cpaas.messages.envelopes import Event
+from cpaas.messages.types import Applied, CounterKey, Counts, Finish, Note
+from cpaas.snapshot.types import Snapshot
+from cpaas.webhooks.events import (
+    EventMessage,
+    event_items,
+    event_wanted,
+    message_event,
+    status_event_type,
+)
+
+MINUTE_US: Final = 60_000_000
+DEFAULT_CURRENCY: Final = "INR"
+_ARRIVED: Final = frozenset({"DELIVERED", "READ"})
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Who writes, when, and by which configuration."""
+
+    snapshot: Snapshot
+    instance_id: int
+    now_us: int
+
+
+async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) -> list[Applied]:
+    """Apply transitions within the caller's transaction; what the table forbids is left out.
+
+    A message named twice gets its transitions one after the other, in the order given.
+    Locks: messages by id, wallets by account, counters last; so call it late, and once.
+    """
+    applied: list[Applied] = []
+    refunding = _refunding(context, finishes)
+    for step in _rounds(finishes):
+        applied += await queries.apply(
+            connection, step, final_by=context.instance_id, refunding=refunding
+        )
+    if applied:
+        refunded = await refund(connection, _refunds(applied))
+        await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
+        items = _events(context, applied)
+        if items:
+            await embedded.publish(connection, items)
+        await queries.count(connection, context.instance_id, _counts(applied, refunded))
+    return applied
+
+
+def _rounds(finishes: Sequence[Finish]) -> Iterable[list[Finish]]:
+    """An UPDATE changes a row once: a message's second transition goes into a second round."""
+    rounds: list[list[Finish]] = []
+    seen: dict[bytes, int] = {}
+    for one in finishes:
+        number = seen.get(one.id, 0)
+        seen[one.id] = number + 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(one)
+    return rounds
+
+
+def _refunding(context: Context, finishes: Sequence[Finish]) -> list[int]:
+    if all(one.refund != "policy" for one in finishes):
+        return []
+    return [account.id for account in context.snapshot.accounts.values() if account.refund_failed]
+
+
+def _refunds(applied: Sequence[Applied]) -> list[RefundEntry]:
+    return [
+        RefundEntry(
+            one.finish.id, one.attempt, one.account_id, one.price_micro,
+            one.finish.error_code or one.finish.status.lower(), one.finish.actor or "platform",
+        )
+        for one in applied
+        if one.finish.refund != "never" and one.price_micro and one.refunded_micro
+    ]  # fmt: skip
+
+
+def _asked(one: Applied) -> Note:
+    wanted = one.finish
+    text = wanted.error or wanted.status.capitalize()
+    return Note(
+        wanted.id, one.account_id, wanted.at_us, wanted.status.lower(), text,
+        attempt=one.attempt, route_id=one.route_id, actor=wanted.actor,
+    )  # fmt: skip
+
+
+def _events(context: Context, applied: Sequence[Applied]) -> list[NewItem]:
+    currency = context.snapshot.settings.get("currency", DEFAULT_CURRENCY)
+    accounts: dict[int, list[Event]] = {}
+    for one in applied:
+        kind = status_event_type(one.finish.status)
+        if kind and event_wanted(context.snapshot, one.account_id, one.webhook_url, kind):
+            event = message_event(kind, _message(one), one.finish.at_us, str(currency))
+            accounts.setdefault(one.account_id, []).append(event)
+    return [item for account, events in accounts.items() for item in event_items(account, events)]
+
+
+def _message(one: Applied) -> EventMessage:
+    wanted = one.finish
+    read_us = wanted.at_us if wanted.status == "READ" else None
+    return EventMessage(
+        wanted.id, one.account_id, one.reference, one.channel, one.recipient, one.sender,
+        wanted.status, one.provider_message_id, one.price_micro - one.refunded_micro,
+        wanted.error_code, wanted.error, one.segments, one.submitted_us,
+        one.delivered_us or read_us, one.campaign_id, one.webhook_url,
+    )  # fmt: skip
+
+
+def _counts(applied: Sequence[Applied], refunded: set[bytes]) -> dict[CounterKey, Counts]:
+    counts: dict[CounterKey, Counts] = {}
+    for one in applied:
+        if one.is_test:
+            continue
+        wanted = one.finish
+        accepted_us = int.from_bytes(wanted.id[:6], "big") * 1000
+        key = (
+            accepted_us - accepted_us % MINUTE_US, one.account_id, one.channel, one.route_id,
+            one.country,
+        )  # fmt: skip
+        to = counts.get(key)
+        if to is None:
+            to = counts[key] = Counts()
+        _count(to, one)
+        if wanted.id in refunded and wanted.refund != "never":
+            to.refunded_micro += one.price_micro
+    return counts
+
+
+def _count(to: Counts, one: Applied) -> None:
+    status = one.finish.status
+    to.carrier_cost_micro += one.finish.carrier_cost_micro
+    if status == "SUBMITTED":
+        to.submitted += 1
+        return
+    first_word = status != "READ" or one.delivered_us is None
+    if one.submitted_us is None and first_word and (one.finish.handed_over or status in _ARRIVED):
+        to.submitted += 1
+    if status == "DELIVERED":
+        to.delivered += 1
+    elif status == "READ":
+        to.read += 1
+        to.delivered += first_word
+    elif status == "FAILED":
+        to.failed += 1
+    elif status == "REJECTED":
+        to.rejected += 1
+    elif status == "EXPIRED":
+        to.expired += 1
+    elif status == "BLOCKED":
+        to.blocked += 1
+    elif status == "CANCELLED":
+        to.cancelled += 1
