@@ -1,4 +1,4 @@
-"""Shared fixtures: one PostgreSQL per test run, a fresh migrated database wherever one is asked for.
+"""Shared fixtures: one PostgreSQL per test run, a fresh migrated database for whoever asks.
 
 The server starts when the first test needs it, so that pure unit tests stay instant.
 """
@@ -56,8 +56,8 @@ def _runner_pid() -> int:
 def _start_keeper(folder: Path, watched: int) -> subprocess.Popen[bytes]:
     with (folder / "keeper.log").open("wb") as log:
         keeper = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("postgres_keeper.py"))]
-            + [str(folder), str(watched)],
+            [sys.executable, "-m", "tests.postgres_keeper", str(folder), str(watched)],
+            cwd=Path(__file__).parents[1],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-NODE_FOLDER = Path(__file__).parent / "node"
+NODE_FOLDER = Path(__file__).parent / "peers"
 
 
 class Part(NamedTuple):
@@ -38,14 +38,12 @@ def _module(name: str) -> Callable[[], bool]:
 
 
 PARTS: dict[str, Part] = {
-    "kannel": Part(
-        _program("bearerbox", "/usr/sbin/bearerbox"), "apt-get install kannel"
-    ),
+    "kannel": Part(_program("bearerbox", "/usr/sbin/bearerbox"), "apt-get install kannel"),
     "kannel-extras": Part(
         _program("fakesmsc", "/usr/lib/kannel/test/fakesmsc"), "apt-get install kannel-extras"
     ),
     "node": Part(_program("node"), "apt-get install nodejs npm"),
-    "node-smpp": Part(_node_module("smpp"), "npm install --prefix tests/node smpp"),
+    "node-smpp": Part(_node_module("smpp"), "npm ci --prefix tests/peers"),
     "rabbitmq": Part(
         _program("/usr/lib/rabbitmq/bin/rabbitmq-server"), "apt-get install rabbitmq-server"
     ),

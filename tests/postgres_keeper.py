@@ -54,8 +54,7 @@ async def keep(folder: Path, watched_pid: int) -> None:
             seconds_max=START_SECONDS_MAX,
             still_alive=lambda: process.returncode is None,
         )
-        # Each partition costs every clone of the template its files.
-        await migrate.migrate(settings.dsn(), days_ahead=1)
+        await migrate.migrate(settings.dsn())
         _tell(folder, {"dsn": settings.dsn()})
         while psutil.pid_exists(watched_pid):
             await asyncio.sleep(WATCH_SECONDS)

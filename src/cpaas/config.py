@@ -65,8 +65,8 @@ class Option(msgspec.Struct, frozen=True):
     default: Any
     unit: str
     help: str
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: int | None
+    maximum: int | None
 
 
 def _port(help_text: str) -> Doc:
@@ -79,21 +79,17 @@ def _project_root() -> Path:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting of the platform; each field is one option, `CPAAS_<FIELD>` in the environment."""
+    """Every setting of the platform; each field is one option, in capitals after CPAAS_."""
 
     home: Annotated[
         Path, Doc("Folder of this installation's data, logs and secrets.", unit="folder")
     ] = msgspec.field(default_factory=lambda: _project_root() / ".cpaas")
-    external_dsn: Annotated[
-        str, Doc("PostgreSQL to use instead of the embedded server; empty starts that one.")
-    ] = ""
+    external_dsn: Annotated[str, Doc("PostgreSQL to use instead of the embedded server.")] = ""
     portal_dsn: Annotated[
         str,
         Doc("Login of the User Portal's restricted role; empty derives it from the owner's."),
     ] = ""
-    amqp_url: Annotated[
-        str, Doc("RabbitMQ to carry the queues; empty keeps them in PostgreSQL.", unit="URL")
-    ] = ""
+    amqp_url: Annotated[str, Doc("RabbitMQ to carry the queues; empty: PostgreSQL does.")] = ""
     host: Annotated[str, Doc("Address that every service listens on.", unit="address")] = (
         "127.0.0.1"
     )
@@ -133,9 +129,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Doc("Proxies whose X-Forwarded-For names the client's address.", unit="CIDR list"),
     ] = ()
     currency: Annotated[str, Doc("Currency of all prices and balances.", unit="ISO 4217")] = "INR"
-    timezone: Annotated[
-        str, Doc("Zone that 'today' means on every screen.", unit="IANA name")
-    ] = "Asia/Kolkata"
+    timezone: Annotated[str, Doc("Zone that 'today' means on every screen.", unit="IANA name")] = (
+        "Asia/Kolkata"
+    )
     api_fast_path: Annotated[
         bool, Doc("Answers POST /v1/messages past the web framework; off takes the usual way.")
     ] = True
@@ -194,7 +190,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reachable_host(self) -> str:
         """Where a service that listens on `host` is found from this machine."""
-        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
 
     def dsn(self, role: Role = "owner") -> str:
         """The database address for a role; secrets are read from the home folder when asked."""
@@ -253,10 +249,7 @@ def _options() -> Iterator[Option]:
 
 OPTIONS: tuple[Option, ...] = tuple(_options())
 PORTS: tuple[Option, ...] = tuple(option for option in OPTIONS if option.unit == "port")
-_SWITCH = {
-    "on": True, "true": True, "yes": True, "1": True,
-    "off": False, "false": False, "no": False, "0": False,
-}  # fmt: skip
+_ON, _OFF = {"on", "true", "yes", "1"}, {"off", "false", "no", "0"}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -292,11 +285,6 @@ def _finish(values: dict[str, Any]) -> Settings:
     for option in PORTS:
         if option.name not in values:
             values[option.name] = option.default + offset
-            if values[option.name] > 65535:
-                raise ConfigError(
-                    f"CPAAS_PORT_OFFSET={offset} moves {option.env} past 65535",
-                    f"choose an offset of at most {65535 - option.default}",
-                )
     settings = Settings(**values)
     home = settings.home.expanduser().absolute()
     keyring = settings.keyring if "keyring" in values else home / "keyring.json"
@@ -383,10 +371,10 @@ def _is_zone(name: str) -> bool:
 def _switch(source: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    try:
-        return _SWITCH[str(value).lower()]
-    except KeyError:
-        raise _bad(source, value, "on or off") from None
+    word = str(value).lower()
+    if word not in _ON | _OFF:
+        raise _bad(source, value, "on or off")
+    return word in _ON
 
 
 def _number(option: Option, source: str, value: Any) -> int:

@@ -1,6 +1,7 @@
 """Connections of the pool: time stamps, session settings, and what is undone on release."""
 
-import datetime
+import datetime as dt
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ MICROS = 1_790_000_000_123_456
 
 
 @pytest.fixture
-async def micros_pool(dsn: str):
+async def micros_pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
     pool = await create_pool(
         dsn,
         min_size=1,
@@ -24,7 +25,7 @@ async def micros_pool(dsn: str):
 
 
 async def test_timestamps_are_datetimes_by_default(pool: asyncpg.Pool) -> None:
-    assert isinstance(await pool.fetchval("SELECT now()"), datetime.datetime)
+    assert isinstance(await pool.fetchval("SELECT now()"), dt.datetime)
     assert await pool.fetchval("SHOW jit") == "off"
     assert await pool.fetchval("SHOW application_name") == "tests"
 
@@ -32,8 +33,7 @@ async def test_timestamps_are_datetimes_by_default(pool: asyncpg.Pool) -> None:
 async def test_timestamps_as_micros_in_both_directions(micros_pool: asyncpg.Pool) -> None:
     assert await micros_pool.fetchval("SELECT $1::timestamptz", MICROS) == MICROS
     text = await micros_pool.fetchval("SELECT ($1::timestamptz AT TIME ZONE 'UTC')::text", MICROS)
-    assert text == "2026-09-21 13:33:20.123456".replace("13:33", text[11:16])
-    expected = datetime.datetime.fromtimestamp(MICROS / 1e6, tz=datetime.UTC)
+    expected = dt.datetime.fromtimestamp(MICROS / 1e6, tz=dt.UTC)
     assert text[:19] == expected.strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -8,10 +8,17 @@ import os
 import signal
 import sys
 
+from tests.supervisor.fakes import fake_program
+
 from cpaas import config
 from cpaas.supervisor.supervise import Supervisor
 from cpaas.supervisor.types import StartError
-from tests.supervisor.fakes import fake_program
+
+
+def say(line: str) -> None:
+    """Tells the test, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 async def prepare(_settings: config.Settings, _dsn: str) -> None:
@@ -27,12 +34,16 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     supervisor = Supervisor(
-        config.load(os.environ), programs, prepare=prepare, back_off_first_seconds=0.05
+        config.load(os.environ),
+        programs,
+        prepare=prepare,
+        report=lambda step: None,
+        back_off_first_seconds=0.05,
     )
     try:
-        await supervisor.run(stop, lambda: print("ready", flush=True))
+        await supervisor.run(stop, lambda: say("ready"))
     except StartError as error:
-        print(f"{error.what} | {error.todo}", flush=True)
+        say(f"{error.what} | {error.todo}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         return
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit("it does not want to")
     if mode == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print(f"listening on {port}", flush=True)
+    sys.stderr.write(f"listening on {port}\n")
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 

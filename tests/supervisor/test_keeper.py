@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.supervisor.fakes import fake_program, free_port, gone
 
 from cpaas.kit.logfile import LogFile
 from cpaas.supervisor.keeper import Keeper
 from cpaas.supervisor.types import StartError, Status, back_off_seconds
-from tests.supervisor.fakes import fake_program, free_port, gone
 
 
 @contextlib.asynccontextmanager

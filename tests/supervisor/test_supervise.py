@@ -11,10 +11,10 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from tests.supervisor.fakes import free_port, gone, until
 
 from cpaas.supervisor import lock
 from cpaas.supervisor.queries import set_desired
-from tests.supervisor.fakes import free_port, gone, until
 
 Start = Callable[..., "subprocess.Popen[str]"]
 ROOT = Path(__file__).parents[2]

@@ -27,7 +27,7 @@ def migrate(
 
     asyncio.run(
         migrations.migrate(
-            output.settings().dsn(), report, said=output.step if verbose else lambda line: None
+            output.settings().dsn(), report, said=output.step if verbose else migrations.silent
         )
     )
     if json:

@@ -30,13 +30,13 @@ COMMANDS: dict[str, Entry] = {
     "down": Entry("down", "Stop the platform."),
     "status": Entry("status", "Show what runs."),
     "logs": Entry("logs", "Show the logs of a service."),
-    "service": Entry("service", "Start, stop or restart one service."),
+    "service": Entry("services", "Start, stop or restart one service."),
     "doctor": Entry("doctor", "Find what is wrong and say what to do."),
     "settings": Entry("settings", "Show every setting."),
     "db": Entry("db", "Work on the database."),
     "serve": Entry("serve", "Run one service in the foreground."),
     "simulate": Entry("simulate", "Run a simulated carrier."),
-    "test": Entry("test", "Check and test this copy of the project."),
+    "test": Entry("checks", "Check and test this copy of the project."),
 }
 
 

@@ -21,7 +21,7 @@ from cpaas.config import Settings
 
 app = typer.Typer()
 
-Run = Callable[[Settings], int | None | Awaitable[int | None]]
+Run = Callable[[Settings], Awaitable[int | None] | int | None]
 
 
 @app.command()

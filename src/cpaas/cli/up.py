@@ -36,7 +36,7 @@ def up(
         pipe = os.fdopen(report_to, "wb", buffering=0)
         teller = Teller(
             step=lambda line: _send(pipe, {"step": line}),
-            ready=lambda answer: (_send(pipe, {"ready": answer}), pipe.close())[0],
+            ready=lambda answer: _send(pipe, {"ready": answer}),
         )
     else:
         teller = Teller(step=output.step, ready=lambda answer: _show(answer, json=json))
@@ -149,6 +149,7 @@ def _detached(settings: Settings, *, json: bool) -> None:
 
 
 def _follow(pipe: IO[bytes]) -> dict[str, Any] | None:
+    # A line is one message; the pipe ends when the daemon does.
     for line in pipe:
         message = msgspec.json.decode(line)
         if "ready" in message:

@@ -108,7 +108,11 @@ def _system() -> Iterator[Path]:
 def _major(folder: Path) -> int | None:
     try:
         shown = subprocess.run(
-            [folder / "postgres", "--version"], capture_output=True, text=True, timeout=20
+            [folder / "postgres", "--version"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None

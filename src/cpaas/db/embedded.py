@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from cpaas.config import OWNER_ROLE, Settings
+from cpaas.config import Settings
 from cpaas.db.binaries import SHARED_ROOT, Binaries, DatabaseError, choose, traversable
 from cpaas.kit.child import Account, Command
 
@@ -185,9 +185,14 @@ def _password(path: Path) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         value = secrets.token_urlsafe(32)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(value + "\n")
+        _write_secret(path, value)
         return value
+
+
+def _write_secret(path: Path, value: str) -> None:
+    """Makes a file that nobody else can read, not even for a moment."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(value + "\n")
 
 
 def _initialise(
@@ -200,10 +205,9 @@ def _initialise(
     shutil.rmtree(partial, ignore_errors=True)
     password_file = data.with_name("superuser.txt")
     password_file.unlink(missing_ok=True)
-    with open(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(superuser + "\n")
+    _write_secret(password_file, superuser)
     _own(password_file, account)
-    locale = "C.UTF-8" if os.path.exists("/usr/lib/locale/C.utf8") else "C"
+    locale = "C.UTF-8" if Path("/usr/lib/locale/C.utf8").exists() else "C"
     try:
         made = subprocess.run(
             [
@@ -213,6 +217,7 @@ def _initialise(
             ],
             capture_output=True,
             text=True,
+            check=False,
             env=_environment(),
             cwd=data.parent,
             user=account.uid if account else None,
@@ -227,7 +232,7 @@ def _initialise(
             f"PostgreSQL could not make its data folder {data}: {' '.join(reason)}",
             "check that the disk has room and that the folder may be written",
         )
-    with open(partial / "postgresql.conf", "a") as file:
+    with (partial / "postgresql.conf").open("a") as file:
         file.write("\ninclude_if_exists = 'cpaas.conf'\n")
     partial.rename(data)
 

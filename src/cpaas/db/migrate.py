@@ -19,14 +19,18 @@ PARTITION_DAYS_AHEAD = 14
 OUTPUT_LINES_KEPT = 200
 
 
+def silent(_line: str) -> None:
+    """Tells nobody."""
+    return
+
+
 async def migrate(
     dsn: str,
-    report: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = silent,
     *,
-    days_ahead: int = PARTITION_DAYS_AHEAD,
-    said: Callable[[str], None] = lambda line: None,
+    said: Callable[[str], None] = silent,
 ) -> None:
-    """Applies what is missing, telling each step; raises DatabaseError with the reason."""
+    """Applies what is missing, telling each step and, to `said`, every line of the output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "django", "migrate", "--settings", SETTINGS_MODULE),
         *("--no-input", "--no-color"),
@@ -50,7 +54,7 @@ async def migrate(
             f"the schema could not be brought up to date: {reason}",
             "run `cpaas db migrate --verbose` to see the whole output",
         )
-    await make_partitions(dsn, days_ahead)
+    await make_partitions(dsn)
 
 
 async def make_partitions(dsn: str, days_ahead: int = PARTITION_DAYS_AHEAD) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import asyncpg
 
+from cpaas.db.codecs import set_codecs
+
 # PostgreSQL counts microseconds from 2000-01-01; we count them from 1970-01-01.
 EPOCH_2000_MICROS = 946_684_800_000_000
 CONNECT_SECONDS_MAX = 10
@@ -21,15 +23,19 @@ async def create_pool(
     max_size: int,
     application_name: str,
     encode_timestamps_as_micros: bool = False,
+    data_plane: bool = False,
 ) -> asyncpg.Pool:
     """A pool whose connections are not reset between users: set nothing that outlives its
     transaction, and take session-level advisory locks on a connection of their own.
 
-    With `encode_timestamps_as_micros` a timestamptz is an int of microseconds since 1970.
+    With `encode_timestamps_as_micros` a timestamptz is an int of microseconds since 1970;
+    with `data_plane` that, ids as 16 bytes and JSON as Python values (`codecs.set_codecs`).
     """
 
     async def initialise(connection: asyncpg.Connection) -> None:
-        if encode_timestamps_as_micros:
+        if data_plane:
+            await set_codecs(connection)
+        elif encode_timestamps_as_micros:
             await timestamps_as_micros(connection)
 
     pool: asyncpg.Pool = await asyncpg.create_pool(

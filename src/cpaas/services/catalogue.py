@@ -22,7 +22,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 CATALOGUE: tuple[Service, ...] = (
     Service(
         name="simulator-smsc",
-        entry="cpaas.simulators.smsc:run",
+        entry="cpaas.services.simulator_smsc:run",
         command=("simulate", "smsc"),
         ports=("smsc_control_port", "smsc_port"),
         sandbox_only=True,

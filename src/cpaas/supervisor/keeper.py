@@ -124,14 +124,17 @@ class Keeper:
             try:
                 await self._spawn()
             except StartError as error:
-                log.error("not started", program=self.program.name, reason=error.what)
+                log.warning("not started", program=self.program.name, reason=error.what)
                 failures += 1
                 await asyncio.sleep(back_off_seconds(failures, first=self._back_off_first_seconds))
                 continue
-            while self.alive and not await self._well():
-                await asyncio.sleep(HEALTH_POLL_SECONDS)
+            await self._until_well()
             if self.alive:
                 self._set(Status.RUNNING)
+
+    async def _until_well(self) -> None:
+        while not await self._well() and self.alive:  # noqa: ASYNC110 another process's state
+            await asyncio.sleep(HEALTH_POLL_SECONDS)
 
     async def _ended(self, child: Child) -> None:
         code = await child.wait()

@@ -3,6 +3,8 @@
 import asyncpg
 import msgspec
 
+from cpaas.db.actor import acting
+
 CHANNEL = "service_state"
 
 
@@ -27,8 +29,7 @@ async def set_desired(
     connection: asyncpg.Connection, service: str, *, running: bool, restart: bool, actor: str
 ) -> None:
     """Wishes a service running or stopped; with `restart` every supervisor restarts it once."""
-    async with connection.transaction():
-        await connection.execute("SELECT set_config('app.actor', $1, true)", actor)
+    async with acting(connection, actor):
         await connection.execute(
             """
             INSERT INTO service_state (service, desired, restart_generation, changed_by, changed_at)

@@ -42,7 +42,7 @@ class Supervisor:
         programs: Sequence[Program],
         *,
         prepare: Prepare,
-        report: Report = lambda step: None,
+        report: Report,
         back_off_first_seconds: float = 1.0,
     ) -> None:
         self._settings = settings
@@ -166,7 +166,7 @@ async def _make_partitions_hourly(dsn: str) -> None:
         try:
             await migrate.make_partitions(dsn)
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-            log.error("partitions of the coming days not made", reason=str(error))
+            log.warning("partitions of the coming days not made", reason=str(error))
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:

@@ -56,5 +56,5 @@ async def _write(name: str, *, running: bool, restart: bool) -> None:
             name,
             running=running,
             restart=restart,
-            actor=f"command line ({getpass.getuser()})",
+            actor=f"cli:{getpass.getuser()}",
         )

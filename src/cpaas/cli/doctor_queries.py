@@ -1,0 +1,92 @@
+"""What `doctor` asks the database: the queues, the carriers and the instances."""
+
+import asyncpg
+import msgspec
+
+
+class QueueDepth(msgspec.Struct, frozen=True):
+    """What lies in one queue, and for how long the oldest due item has waited."""
+
+    queue: str
+    items: int
+    oldest_seconds: float
+
+
+class RouteBinds(msgspec.Struct, frozen=True):
+    """A route in use with the state its holder reported last."""
+
+    name: str
+    state: str | None
+    binds_up: int
+    binds_wanted: int
+    last_error: str
+    reported_seconds_ago: float | None
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """A process that has not said goodbye."""
+
+    service: str
+    host: str
+    pid: int
+    seconds_ago: float
+
+
+async def server(connection: asyncpg.Connection) -> tuple[str, float]:
+    """Version of the server and its clock as seconds since 1970."""
+    row = await connection.fetchrow(
+        "SELECT current_setting('server_version'),"
+        " extract(epoch FROM clock_timestamp())::double precision"
+    )
+    return row[0], row[1]
+
+
+async def queue_depths(connection: asyncpg.Connection) -> list[QueueDepth]:
+    """Every queue that holds something."""
+    rows = await connection.fetch(
+        """
+        SELECT queue, count(*),
+            greatest(0, extract(epoch FROM now() - min(available_at)))::double precision
+        FROM queue_item GROUP BY queue ORDER BY queue
+        """
+    )
+    return [QueueDepth(*row) for row in rows]
+
+
+async def route_binds(connection: asyncpg.Connection) -> list[RouteBinds]:
+    """Every active route to a carrier with its live state, if one was ever reported."""
+    rows = await connection.fetch(
+        """
+        SELECT r.name, s.state, coalesce(s.binds_up, 0), coalesce(s.binds_wanted, r.binds),
+            coalesce(s.last_error, ''),
+            extract(epoch FROM now() - s.updated_at)::double precision
+        FROM route r LEFT JOIN route_state s ON s.route_id = r.id
+        WHERE r.active AND NOT r.simulated ORDER BY r.name
+        """
+    )
+    return [RouteBinds(*row) for row in rows]
+
+
+async def heartbeats(connection: asyncpg.Connection) -> list[Heartbeat]:
+    """Every instance that did not stop in good order within the last hour."""
+    rows = await connection.fetch(
+        """
+        SELECT service, host, pid, extract(epoch FROM now() - heartbeat_at)::double precision
+        FROM service_instance
+        WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '1 hour'
+        ORDER BY service, id
+        """
+    )
+    return [Heartbeat(*row) for row in rows]
+
+
+async def partitions_ahead(connection: asyncpg.Connection) -> int:
+    """For how many coming days messages have their partition already."""
+    days: int = await connection.fetchval(
+        """
+        SELECT count(*) FROM generate_series(1, 14) AS d
+        WHERE to_regclass('message_' || to_char((now() AT TIME ZONE 'UTC')::date + d, 'YYYYMMDD'))
+            IS NOT NULL
+        """
+    )
+    return days

@@ -1,0 +1,32 @@
+"""Runs a simulated carrier or customer, for the sandbox, for trials and for benches."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from cpaas.cli import output
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def smsc() -> None:
+    """Run the simulated SMSC that the sandbox's route connects to."""
+    from cpaas.cli.serve import run_entry
+    from cpaas.services.catalogue import BY_NAME
+
+    row = BY_NAME["simulator-smsc"]
+    raise typer.Exit(run_entry(row.name, row.entry))
+
+
+@app.command()
+def customer(
+    port: Annotated[int, typer.Option(help="Port to receive webhooks on.")] = 8089,
+) -> None:
+    """Run a receiver of webhooks that tells what came, on GET /counts."""
+    from cpaas.simulators.customer.serve import CustomerSettings, serve
+
+    host = output.settings().host
+    output.step(f"receiving on http://{host}:{port}")
+    asyncio.run(serve(CustomerSettings(host=host, port=port)))
