@@ -34,22 +34,34 @@ def parsed(text: bytes, **extra: object) -> Receipt:
 
 TEXTS: list[tuple[bytes, str, MessageState, str]] = [
     (
-        b"id:12AB sub:001 dlvrd:001 submit date:2611231200 done date:2611231201 "
-        b"stat:DELIVRD err:000 text:hello",
-        "12AB", S.DELIVRD, "000",
+        (
+            b"id:12AB sub:001 dlvrd:001 submit date:2611231200 done date:2611231201 "
+            b"stat:DELIVRD err:000 text:hello"
+        ),
+        "12AB",
+        S.DELIVRD,
+        "000",
     ),
     (
-        b"id:7 sub:001 dlvrd:000 submit date:261123120000 done date:261123120101 "
-        b"stat:UNDELIV err:633 Text:id:99 stat:DELIVRD",
-        "7", S.UNDELIV, "633",
+        (
+            b"id:7 sub:001 dlvrd:000 submit date:261123120000 done date:261123120101 "
+            b"stat:UNDELIV err:633 Text:id:99 stat:DELIVRD"
+        ),
+        "7",
+        S.UNDELIV,
+        "633",
     ),
     (b"stat:EXPIRED id:5 err:E0A done date:2611231201", "5", S.EXPIRED, "E0A"),
     (b"ID:5 STAT:REJECTD ERR:1A2B TEXT:", "5", S.REJECTD, "1A2B"),
     (b"id:5 stat:Delivered", "5", S.DELIVRD, ""),
     (b"id:5, sub:001, stat:undeliverable, err:021", "5", S.UNDELIV, "021"),
     (b"id:5 stat:NONSENSE err:0", "5", S.UNKNOWN, "0"),
-    (b"id:abc-def.1 sub:1 dlvrd:1 submit date:0 done date:0 stat:ACCEPTD err:", "abc-def.1",
-     S.ACCEPTD, ""),
+    (
+        b"id:abc-def.1 sub:1 dlvrd:1 submit date:0 done date:0 stat:ACCEPTD err:",
+        "abc-def.1",
+        S.ACCEPTD,
+        "",
+    ),
 ]
 
 

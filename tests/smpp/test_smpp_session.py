@@ -67,7 +67,7 @@ def replies(data: list[bytes]) -> list[Pdu]:
     return [decode(frame) for frame in PduBuffer().feed(b"".join(data))]
 
 
-TX = {SubmitSm, SubmitMulti, DataSm, QuerySm, CancelSm, ReplaceSm}
+TX: set[type[Pdu]] = {SubmitSm, SubmitMulti, DataSm, QuerySm, CancelSm, ReplaceSm}
 ALLOWED: dict[tuple[Role, str], set[type[Pdu]]] = {
     (Role.SMSC, "open"): set(),
     (Role.SMSC, "bound_tx"): TX,
@@ -79,9 +79,10 @@ ALLOWED: dict[tuple[Role, str], set[type[Pdu]]] = {
 }
 
 
-@pytest.mark.parametrize(("role", "state"), ALLOWED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("role", "state"), ALLOWED, ids=str)
 def test_which_requests_are_legal(role: Role, state: str) -> None:
-    for cls in [*TX, DeliverSm]:
+    commands: list[type[Pdu]] = [*TX, DeliverSm]
+    for cls in commands:
         session = smsc(state) if role is Role.SMSC else esme(state)
         got = session.receive([encode(cls(sequence=77))], 1.0)
         if cls in ALLOWED[role, state]:

@@ -35,6 +35,8 @@ _PART: dict[UdhBits, dict[Encoding, int]] = {
     8: {Encoding.GSM7: 153, Encoding.UCS2: 67, Encoding.LATIN1: 134},
     16: {Encoding.GSM7: 152, Encoding.UCS2: 66, Encoding.LATIN1: 133},
 }
+# Some ESMEs label GSM text as IA5 (1). Plain ASCII never holds other control characters than these.
+_TEXT_CONTROLS = frozenset(b"\t\n\r")
 _UDH8 = struct.Struct(">BBBBBB")
 _UDH16 = struct.Struct(">BBBHBB")
 
@@ -116,7 +118,7 @@ def decode_text(data: bytes, data_coding: int) -> str:
     elif 0x10 <= data_coding < 0x40:
         # The general group of GSM 03.38: bits 2 and 3 name the alphabet (0x18 is flash UCS-2).
         coding = data_coding & 0x0C
-    if coding == 0:
+    if coding == 0 or (coding == 1 and _looks_like_gsm(data)):
         return decode_gsm(data)
     if coding == 8:
         return data.decode("utf-16-be", "replace")
@@ -124,6 +126,10 @@ def decode_text(data: bytes, data_coding: int) -> str:
         return data.hex()
     names = {1: "latin-1", 3: "latin-1", 5: "shift_jis", 6: "iso8859-5", 7: "iso8859-8"}
     return data.decode(names.get(coding, "latin-1"), "replace")
+
+
+def _looks_like_gsm(data: bytes) -> bool:
+    return any(octet < 0x20 and octet not in _TEXT_CONTROLS for octet in data)
 
 
 def _units(text: str, encoding: Encoding) -> int:
