@@ -26,7 +26,7 @@ NOTHING_SELECTED = 5
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def test(
+def check(
     ctx: typer.Context,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow tests.")] = False,
     soak: Annotated[bool, typer.Option("--soak", help="Only the tests that take minutes.")] = False,

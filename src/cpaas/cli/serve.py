@@ -8,7 +8,6 @@ import importlib
 import inspect
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -59,7 +58,8 @@ def end_with_supervisor(stop_seconds: float) -> None:
     """Ends this process when the supervisor's end of standard input closes."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1):
+        # Not sys.stdin: a thread that waits in its buffer makes the interpreter's end an abort.
+        while os.read(0, 1):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(stop_seconds)

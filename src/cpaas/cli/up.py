@@ -29,6 +29,8 @@ def up(
 ) -> None:
     """Start the platform: database, schema, first accounts, services."""
     settings = output.settings()
+    # Passable, not readable: the database's own user passes through when we are root.
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     if detach:
         _detached(settings, json=json)
         return
@@ -123,6 +125,8 @@ def _send(pipe: IO[bytes], message: dict[str, Any]) -> None:
 def _detached(settings: Settings, *, json: bool) -> None:
     settings.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     log_path = settings.logs / "supervisor.log"
+    if log_path.exists() and log_path.stat().st_size > settings.log_max_mb * 1_000_000:
+        log_path.replace(log_path.with_name("supervisor.log.1"))
     reading, writing = os.pipe()
     log_file = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     daemon = subprocess.Popen(

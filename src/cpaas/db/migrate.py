@@ -6,6 +6,7 @@ defines them, and a failed migration cannot take its caller along.
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -13,10 +14,10 @@ import asyncpg
 
 from cpaas.db import queries
 from cpaas.db.binaries import DatabaseError
+from cpaas.kit.child import dies_with_parent
 
 SETTINGS_MODULE = "cpaas.schema.settings"
 PARTITION_DAYS_AHEAD = 14
-OUTPUT_LINES_KEPT = 200
 
 
 def silent(_line: str) -> None:
@@ -38,18 +39,23 @@ async def migrate(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "CPAAS_DSN": dsn, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=dies_with_parent(signal.SIGTERM),
     )
     if process.stdout is None:
         raise AssertionError("output was asked for")
-    lines: list[str] = []
-    async for raw in process.stdout:
-        line = raw.decode(errors="replace").rstrip()
-        lines = [*lines[-OUTPUT_LINES_KEPT:], line]
-        said(line)
-        if line.startswith("  Applying "):
-            report(line.strip().removesuffix("... OK"))
-    if await process.wait() != 0:
-        reason = next((line for line in reversed(lines) if line.strip()), "no reason given")
+    reason = "no reason given"
+    try:
+        async for raw in process.stdout:
+            line = raw.decode(errors="replace").rstrip()
+            said(line)
+            reason = line or reason
+            if line.startswith("  Applying "):
+                report(line.strip().removesuffix("... OK"))
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if code != 0:
         raise DatabaseError(
             f"the schema could not be brought up to date: {reason}",
             "run `cpaas db migrate --verbose` to see the whole output",
