@@ -1,0 +1,164 @@
+"""Makes the snapshot's values out of rows, table by table.
+
+Each loader returns the snapshot's fields that its table fills, so that a change reloads one table
+and shares all others with the snapshot before.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from cpaas.kit.log import get_logger
+from cpaas.messages.envelopes import CHANNELS
+from cpaas.snapshot import queries
+from cpaas.snapshot.types import (
+    Account,
+    ApiKey,
+    Route,
+    Rule,
+    Sender,
+    Snapshot,
+    WebhookEndpoint,
+)
+
+_log = get_logger(__name__)
+_Network = IPv4Network | IPv6Network
+#: stands where every allowed address was unreadable: such an account is closed, not open to all.
+_NOBODY: Final = (IPv4Network("255.255.255.255/32"),)
+_Fields = dict[str, Any]
+_decode = msgspec.json.Decoder().decode
+
+EMPTY: Final = Snapshot(
+    version=0, accounts={}, keys={}, senders={}, default_senders={}, prices={}, routes={},
+    routes_by_name={}, rules={}, assigned={}, webhooks={}, settings={},
+)  # fmt: skip
+
+
+async def load(
+    connection: asyncpg.Connection,
+    before: Snapshot,
+    tables: Collection[str],
+    defaults: dict[str, object],
+) -> Snapshot:
+    """The snapshot with these tables read anew; names it does not know are passed over.
+
+    defaults: platform settings for which no row stands.
+    """
+    fields: _Fields = {}
+    for table, loader in LOADERS.items():
+        if table in tables:
+            fields |= await loader(connection)
+    if "settings" in fields:
+        fields["settings"] = defaults | fields["settings"]
+    return msgspec.structs.replace(before, **fields)
+
+
+async def _accounts(connection: asyncpg.Connection) -> _Fields:
+    found = {}
+    for row in await queries.accounts(connection):
+        enabled = (row[f"{channel}_enabled"] for channel in CHANNELS)
+        found[row["id"]] = Account(
+            id=row["id"],
+            name=row["name"],
+            active=row["active"],
+            is_sandbox=row["is_sandbox"],
+            networks=_networks(row["id"], row["allowed_ips"]),
+            countries=frozenset(row["countries"]),
+            tps=row["tps"],
+            daily_cap=row["daily_cap"],
+            channels=frozenset(c for c, on in zip(CHANNELS, enabled, strict=True) if on),
+            dlt_mode=row["dlt_mode"],
+            pe_id=row["pe_id"],
+            tm_id=row["tm_id"],
+            refund_failed=row["refund_failed"],
+            unknown_outcome=row["unknown_outcome"],
+        )
+    return {"accounts": found}
+
+
+def _networks(account_id: int, values: list[str]) -> tuple[_Network, ...]:
+    found: list[_Network] = []
+    for value in values:
+        try:
+            found.append(ip_network(value, strict=False))
+        except ValueError:
+            _log.warning("allowed_ip_unreadable", account=account_id, value=value)
+    return tuple(found) if found or not values else _NOBODY
+
+
+async def _keys(connection: asyncpg.Connection) -> _Fields:
+    rows = await queries.api_keys(connection)
+    return {"keys": {bytes(row[0]): ApiKey(row[1], row[2], row[3]) for row in rows}}
+
+
+async def _senders(connection: asyncpg.Connection) -> _Fields:
+    found: dict[tuple[int, str], dict[str, Sender]] = {}
+    defaults: dict[tuple[int, str], Sender] = {}
+    for row in await queries.senders(connection):
+        one = Sender(*row)
+        found.setdefault((one.account_id, one.channel), {})[one.value] = one
+        if one.is_default:
+            defaults[one.account_id, one.channel] = one
+    return {"senders": found, "default_senders": defaults}
+
+
+async def _prices(connection: asyncpg.Connection) -> _Fields:
+    found: dict[tuple[int, str, str], list[tuple[str, int]]] = {}
+    for account_id, channel, category, prefix, micro in await queries.prices(connection):
+        found.setdefault((account_id, channel, category), []).append((prefix, micro))
+    return {"prices": {key: tuple(values) for key, values in found.items()}}
+
+
+async def _routes(connection: asyncpg.Connection) -> _Fields:
+    found: dict[int, Route] = {}
+    for row in await queries.routes(connection):
+        values = dict(row)
+        settings = _decode(values["settings"])
+        values["settings"] = settings if isinstance(settings, dict) else {}
+        found[row["id"]] = Route(**values)
+    return {"routes": found, "routes_by_name": {route.name: route for route in found.values()}}
+
+
+async def _rules(connection: asyncpg.Connection) -> _Fields:
+    found: dict[str, list[Rule]] = {}
+    for row in await queries.rules(connection):
+        values = dict(row)
+        values["prefixes"] = tuple(values["prefixes"])
+        values["senders"] = frozenset(values["senders"])
+        values["lanes"] = frozenset(values["lanes"])
+        found.setdefault(row["channel"], []).append(Rule(**values))
+    return {"rules": {channel: tuple(rules) for channel, rules in found.items()}}
+
+
+async def _assigned(connection: asyncpg.Connection) -> _Fields:
+    rows = await queries.assigned_routes(connection)
+    return {"assigned": {(row[0], row[1]): row[2] for row in rows}}
+
+
+async def _webhooks(connection: asyncpg.Connection) -> _Fields:
+    found = {}
+    for row in await queries.webhook_endpoints(connection):
+        values = dict(row)
+        values["events"] = frozenset(values["events"])
+        found[row["account_id"]] = WebhookEndpoint(**values)
+    return {"webhooks": found}
+
+
+async def _settings(connection: asyncpg.Connection) -> _Fields:
+    return {"settings": {row[0]: _decode(row[1]) for row in await queries.settings(connection)}}
+
+
+LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
+    "account": _accounts,
+    "api_key": _keys,
+    "sender": _senders,
+    "price": _prices,
+    "route": _routes,
+    "routing_rule": _rules,
+    "assigned_route": _assigned,
+    "webhook_endpoint": _webhooks,
+    "platform_setting": _settings,
+}

@@ -1,0 +1,82 @@
+"""SQL that reads the configuration tables whole; no other code of the data plane reads them."""
+
+from typing import Any
+
+import asyncpg
+
+#: asyncpg records, which it gives no types for
+Rows = Any
+
+
+async def versions(connection: asyncpg.Connection) -> dict[str, int]:
+    """Version of each configuration table that was ever changed."""
+    rows = await connection.fetch("SELECT table_name, version FROM config_version")
+    return {row[0]: row[1] for row in rows}
+
+
+async def accounts(connection: asyncpg.Connection) -> Rows:
+    """All accounts."""
+    return await connection.fetch(
+        """SELECT id, name, active, is_sandbox, allowed_ips, countries, tps, daily_cap,
+             sms_enabled, whatsapp_enabled, rcs_enabled, voice_enabled, dlt_mode, pe_id, tm_id,
+             refund_failed, unknown_outcome
+           FROM account"""
+    )
+
+
+async def api_keys(connection: asyncpg.Connection) -> Rows:
+    """Keys that are not revoked."""
+    return await connection.fetch(
+        "SELECT digest, id, account_id, kind FROM api_key WHERE revoked_at IS NULL"
+    )
+
+
+async def senders(connection: asyncpg.Connection) -> Rows:
+    """All senders, whatever their status."""
+    return await connection.fetch(
+        "SELECT id, account_id, channel, value, status, is_default, pe_id FROM sender ORDER BY id"
+    )
+
+
+async def prices(connection: asyncpg.Connection) -> Rows:
+    """All prices, account 0 for the platform's defaults, longest prefix first."""
+    return await connection.fetch(
+        """SELECT coalesce(account_id, 0), channel, category, prefix, amount_micro FROM price
+           ORDER BY length(prefix) DESC, prefix"""
+    )
+
+
+async def routes(connection: asyncpg.Connection) -> Rows:
+    """All routes, the switched-off ones, too."""
+    return await connection.fetch(
+        """SELECT id, name, channel, dialect, host, port, active, simulated, tps, binds,
+             window_size, bind_type, system_id, system_type, default_sender, message_id_mode,
+             settings, secret, cost_micro
+           FROM route ORDER BY id"""
+    )
+
+
+async def rules(connection: asyncpg.Connection) -> Rows:
+    """Active rules in order of evaluation."""
+    return await connection.fetch(
+        """SELECT id, account_id, channel, route_id, priority, prefixes, senders, lanes
+           FROM routing_rule WHERE active ORDER BY priority, account_id IS NULL, id"""
+    )
+
+
+async def assigned_routes(connection: asyncpg.Connection) -> Rows:
+    """Routes assigned to accounts in the user editor."""
+    return await connection.fetch("SELECT account_id, channel, route_id FROM assigned_route")
+
+
+async def webhook_endpoints(connection: asyncpg.Connection) -> Rows:
+    """All webhook endpoints, secrets still encrypted."""
+    return await connection.fetch(
+        """SELECT account_id, url, events, secret, previous_secret, previous_until, active
+           FROM webhook_endpoint"""
+    )
+
+
+async def settings(connection: asyncpg.Connection) -> Rows:
+    """What the operator changed at run time."""
+    return await connection.fetch("SELECT name, value FROM platform_setting")
