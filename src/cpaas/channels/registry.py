@@ -1,0 +1,8 @@
+"""The channels that exist: a new one is a folder and a line here."""
+
+from typing import Final
+
+from cpaas.channels.base import Channel
+from cpaas.channels.sms.channel import SmsChannel
+
+CHANNELS: Final[dict[str, Channel]] = {"sms": SmsChannel()}

@@ -1,0 +1,24 @@
+"""SMS as the gateway sees it: opens a route's link and says when a change needs a new one."""
+
+from cpaas.channels.base import Link, Sink
+from cpaas.channels.sms.config import settings_of
+from cpaas.channels.sms.link import SmppLink
+from cpaas.snapshot.types import Route
+
+
+class SmsChannel:
+    """SMS over SMPP."""
+
+    name = "sms"
+
+    def open(self, route: Route, credentials: dict[str, str], sink: Sink) -> Link:
+        """A link for a route; RouteSettingsError when its settings cannot be used."""
+        return SmppLink(route, settings_of(route), credentials.get("password", ""), sink)
+
+    def identity(self, route: Route) -> object:
+        """What must be equal for the binds to live on when the route is changed."""
+        return (
+            route.name, route.dialect, route.host, route.port, route.binds, route.window_size,
+            route.bind_type, route.system_id, route.system_type, route.message_id_mode,
+            repr(route.settings), route.secret,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Which routes a message shall try, in which order, and why."""
