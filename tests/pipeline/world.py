@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
-
 from cpaas.channels.errors import CATALOGUE
-from cpaas.db.pool import timestamps_as_micros
+from cpaas.db.pool import create_pool
 from cpaas.kit.ids import new_id
 from cpaas.messages.envelopes import VERSION, Envelope, Outgoing
 from cpaas.pipeline.transitions import Context
@@ -24,16 +22,13 @@ INSTANCE = 7
 async def data_plane_pool(dsn: str) -> AsyncIterator[Any]:
     """A pool with the data plane's codecs: ids as bytes, times as microseconds."""
 
-    async def initialise(connection: Any) -> None:
-        await timestamps_as_micros(connection)
-        await connection.set_type_codec(
-            "uuid", schema="pg_catalog", format="binary", encoder=bytes, decoder=bytes
-        )
-
-    async with asyncpg.create_pool(
-        dsn, min_size=1, max_size=6, init=initialise, server_settings={"enable_seqscan": "off"}
-    ) as pool:
+    pool = await create_pool(
+        dsn, min_size=1, max_size=6, application_name="tests", data_plane=True
+    )
+    try:
         yield pool
+    finally:
+        await pool.close()
 
 
 def route(route_id: int, *, active: bool = True) -> Route:

@@ -19,7 +19,7 @@ _ALLOWED: Final = sorted(f"{b}>{a}" for b, nexts in TRANSITIONS.items() for a in
 _FINAL: Final = sorted(FINAL)
 
 # submitted_at and delivered_at stay NULL where a step was skipped: that tells the counters so.
-_APPLY: Final = """
+APPLY: Final = """
 UPDATE message m SET
   status = g.status,
   attempt = m.attempt + (g.status = 'QUEUED' AND m.status <> 'SCHEDULED')::int,
@@ -71,7 +71,7 @@ async def apply(
         strict=True,
     )  # fmt: skip
     rows = await connection.fetch(
-        _APPLY, *map(list, columns), ordered[0].id, ordered[-1].id, _FINAL, final_by,
+        APPLY, *map(list, columns), ordered[0].id, ordered[-1].id, _FINAL, final_by,
         refunding, _ALLOWED,
     )  # fmt: skip
     return [Applied(ordered[row[0] - 1], *row[1:]) for row in rows]

@@ -1,7 +1,8 @@
 """SQL that finds the messages of receipts: by provider id, by part, and what has to wait.
 
-Lookups by provider id bound `id` from below only. With both bounds the planner takes the range
-for the narrower condition as long as a partition is empty, and keeps reading whole days by it.
+Provider ids are looked up by an index that has the bounded id as its second column. Without it,
+a plan made while a partition is empty takes the range of ids for the narrower condition and keeps
+reading whole days by it.
 """
 
 from collections.abc import Sequence
@@ -74,36 +75,38 @@ class NewUnmatched(msgspec.Struct, frozen=True):
 
 FIND: Final = """
 SELECT id, account_id, route_id, provider_message_id, status, attempt, segments, submitted_at
-FROM message WHERE provider_message_id = any($1) AND id >= $2
+FROM message WHERE provider_message_id = any($1) AND id >= $2 AND id <= $3
 """
 FIND_PARTS: Final = """
 SELECT message_id, attempt, part_no, account_id, route_id, provider_message_id
-FROM message_part WHERE provider_message_id = any($1) AND message_id >= $2
+FROM message_part WHERE provider_message_id = any($1) AND message_id >= $2 AND message_id <= $3
+"""
+STATES: Final = """
+SELECT id, account_id, route_id, provider_message_id, status, attempt, segments, submitted_at
+FROM message WHERE id = any($1) AND id >= $2 AND id <= $3
 """
 
 
-async def find(connection: Any, provider_ids: Sequence[str], lowest: bytes) -> list[Found]:
-    """Messages, of any account, with one of these provider ids and an id from `lowest` on."""
-    return [Found(*row) for row in await connection.fetch(FIND, provider_ids, lowest)]
+async def find(
+    connection: Any, provider_ids: Sequence[str], lowest: bytes, highest: bytes
+) -> list[Found]:
+    """Messages of any account with one of these provider ids, within a range of ids."""
+    return [Found(*row) for row in await connection.fetch(FIND, provider_ids, lowest, highest)]
 
 
 async def find_parts(
-    connection: Any, provider_ids: Sequence[str], lowest: bytes
+    connection: Any, provider_ids: Sequence[str], lowest: bytes, highest: bytes
 ) -> list[FoundPart]:
-    """Parts, of any account, with one of these provider ids, of messages from `lowest` on."""
-    return [FoundPart(*row) for row in await connection.fetch(FIND_PARTS, provider_ids, lowest)]
+    """Parts of any account with one of these provider ids, within a range of messages."""
+    rows = await connection.fetch(FIND_PARTS, provider_ids, lowest, highest)
+    return [FoundPart(*row) for row in rows]
 
 
 async def states(connection: Any, ids: Sequence[bytes]) -> dict[bytes, Found]:
     """How messages stand, by id."""
     if not ids:
         return {}
-    rows = await connection.fetch(
-        """SELECT id, account_id, route_id, provider_message_id, status, attempt, segments,
-             submitted_at
-           FROM message WHERE id = any($1) AND id >= $2 AND id <= $3""",
-        list(ids), min(ids), max(ids),
-    )  # fmt: skip
+    rows = await connection.fetch(STATES, list(ids), min(ids), max(ids))
     return {row[0]: Found(*row) for row in rows}
 
 

@@ -18,6 +18,8 @@ from cpaas.pipeline.types import Receipt
 SECOND_US: Final = 1_000_000
 #: receipts come for three days; a day more for what was accepted before it was sent.
 REACH_MS: Final = 4 * 86_400_000
+#: other hosts' clocks may go before ours.
+AHEAD_MS: Final = 60_000
 FIRST_RETRY_US: Final = SECOND_US
 RAW_BYTES_MAX: Final = 4096
 _ARRIVED: Final = frozenset({"DELIVERED", "READ"})
@@ -46,14 +48,15 @@ async def apply_receipts(
     connection: Any, context: Context, receipts: Sequence[Receipt]
 ) -> list[int]:
     """Apply receipts; returns the numbers of those that belong to no message yet."""
-    lowest = lowest_at(context.now_us // 1000 - REACH_MS).bytes
+    now_ms = context.now_us // 1000
+    within = lowest_at(now_ms - REACH_MS).bytes, lowest_at(now_ms + AHEAD_MS).bytes
     ids = list({clean(receipt.provider_message_id) for receipt in receipts})
-    found = _newest(await receipt_queries.find(connection, ids, lowest))
+    found = _newest(await receipt_queries.find(connection, ids, *within))
     keys = [(clean(r.provider_message_id), r.route_id) for r in receipts]
     asked = {key[0] for key in keys if key not in found or found[key].segments > 1}
     parts: dict[_Key, FoundPart] = {}
     if asked:
-        rows = await receipt_queries.find_parts(connection, list(asked), lowest)
+        rows = await receipt_queries.find_parts(connection, list(asked), *within)
         rows.sort(key=lambda part: part.message_id)
         parts = {(row.provider_message_id, row.route_id): row for row in rows}
     whole: list[tuple[int, Found]] = []

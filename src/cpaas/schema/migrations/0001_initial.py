@@ -651,7 +651,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(condition=models.Q(('provider_message_id__isnull', False)), fields=['provider_message_id', 'route_id'], name='message_provider_id'),
+            index=models.Index(condition=models.Q(('provider_message_id__isnull', False)), fields=['provider_message_id', 'id'], name='message_provider_id'),
         ),
         migrations.AddIndex(
             model_name='messageevent',
@@ -659,7 +659,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='messagepart',
-            index=models.Index(condition=models.Q(('provider_message_id__isnull', False)), fields=['provider_message_id', 'route_id'], name='message_part_provider_id'),
+            index=models.Index(condition=models.Q(('provider_message_id__isnull', False)), fields=['provider_message_id', 'message_id'], name='message_part_provider_id'),
         ),
         migrations.AddField(
             model_name='price',

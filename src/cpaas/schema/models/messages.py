@@ -62,9 +62,9 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=("account_id", "id"), name="message_account"),
             models.Index(fields=("recipient", "account_id"), name="message_recipient"),
-            # The selective column first: a plan made on an empty partition would use route_id.
+            # With the bound in it, no plan made on an empty partition prefers the primary key.
             models.Index(
-                fields=("provider_message_id", "route_id"),
+                fields=("provider_message_id", "id"),
                 name="message_provider_id",
                 condition=models.Q(provider_message_id__isnull=False),
             ),
@@ -90,7 +90,7 @@ class MessagePart(models.Model):
         db_table = "message_part"
         indexes = [
             models.Index(
-                fields=("provider_message_id", "route_id"),
+                fields=("provider_message_id", "message_id"),
                 name="message_part_provider_id",
                 condition=models.Q(provider_message_id__isnull=False),
             )
