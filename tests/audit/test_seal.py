@@ -74,8 +74,12 @@ async def test_a_cut_end_shows_in_the_head(connection: asyncpg.Connection) -> No
         await change(connection, name)
     await seal_all(connection)
     head = (await verify(connection)).head
+    assert (await verify(connection, pinned=head)).ok
     await meddle(connection, "DELETE FROM audit_log WHERE id = 2")
-    assert (await verify(connection)).head != head
+    assert (await verify(connection)).ok
+    found = await verify(connection, pinned=head)
+    assert not found.ok
+    assert "gone" in found.reason
 
 
 async def test_an_open_change_is_waited_for_not_overtaken(pool: asyncpg.Pool) -> None:

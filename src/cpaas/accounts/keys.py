@@ -26,6 +26,11 @@ async def issue(connection: asyncpg.Connection, account_id: int, kind: KeyKind) 
     return key
 
 
+async def revoke(connection: asyncpg.Connection, key: str) -> None:
+    """Takes one key out of force."""
+    await queries.revoke_api_key(connection, api_key_digest(key))
+
+
 async def regenerate(connection: asyncpg.Connection, account_id: int, kind: KeyKind) -> str:
     """A new key in place of all of its kind, which stop working within a second."""
     await queries.revoke_api_keys(connection, account_id, kind)

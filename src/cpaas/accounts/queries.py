@@ -174,3 +174,11 @@ async def set_smpp_password(
         " FROM smpp_credential WHERE account_id = $1) RETURNING system_id",
         account_id, password_hash,
     )  # fmt: skip
+
+
+async def revoke_api_key(connection: asyncpg.Connection, digest: bytes) -> bool:
+    """Revokes one key; False when there is none of that digest in force."""
+    status = await connection.execute(
+        "UPDATE api_key SET revoked_at = now() WHERE digest = $1 AND revoked_at IS NULL", digest
+    )
+    return bool(status != "UPDATE 0")

@@ -52,9 +52,13 @@ async def seal(connection: asyncpg.Connection) -> int:
         return 0  # Somebody is in the middle of a change; next time.
 
 
-async def verify(connection: asyncpg.Connection) -> Verdict:
-    """Computes the whole chain anew, in pages of one consistent view."""
+async def verify(connection: asyncpg.Connection, *, pinned: str = "") -> Verdict:
+    """Computes the whole chain anew, in pages of one consistent view.
+
+    With `pinned`, a head (hex) that an earlier check gave, that entry must still be there.
+    """
     last, after_id, sealed, unsealed = START, 0, 0, 0
+    pin_found = not pinned
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         while page := await queries.entries_after(connection, after_id, BATCH):
             for entry in page:
@@ -72,5 +76,9 @@ async def verify(connection: asyncpg.Connection) -> Verdict:
                         broken_id=entry.id, reason=reason,
                     )  # fmt: skip
                 last, sealed = entry.hash, sealed + 1
+                pin_found = pin_found or last.hex() == pinned
             after_id = page[-1].id
+    if not pin_found:
+        reason = "the entry that the given head belongs to is gone"
+        return Verdict(ok=False, sealed=sealed, unsealed=unsealed, head=last.hex(), reason=reason)
     return Verdict(ok=True, sealed=sealed, unsealed=unsealed, head=last.hex())

@@ -117,7 +117,7 @@ async def _admin(connection: asyncpg.Connection) -> Admin:
 async def _sandbox(
     connection: asyncpg.Connection, settings: Settings, keyring: Keyring
 ) -> Sandbox | None:
-    host, port = settings.reachable_host, settings.smsc_port
+    host, port = settings.reachable_host.strip("[]"), settings.smsc_port
     known = await queries.sandbox_account(connection)
     if known is not None:
         await queries.move_sandbox_route(connection, SANDBOX_ROUTE, host, port)

@@ -1,5 +1,7 @@
 """The SQL of commands that belong to no feature: the first start, and looking at messages."""
 
+from uuid import UUID
+
 import asyncpg
 
 BOOTSTRAP_LOCK = 7_311_001
@@ -41,3 +43,64 @@ async def keeps_secrets(connection: asyncpg.Connection) -> bool:
             " OR EXISTS (SELECT FROM webhook_endpoint WHERE octet_length(secret) > 0)"
         )
     )
+
+
+_MESSAGE = """
+    SELECT m.*, coalesce(a.name, '') AS account, coalesce(r.name, '') AS route
+    FROM message m LEFT JOIN account a ON a.id = m.account_id LEFT JOIN route r ON r.id = m.route_id
+"""
+
+
+async def message(connection: asyncpg.Connection, message_id: UUID) -> asyncpg.Record | None:
+    """One message with the names of its account and route."""
+    return await connection.fetchrow(_MESSAGE + " WHERE m.id = $1", message_id)
+
+
+async def messages(
+    connection: asyncpg.Connection,
+    since: UUID,
+    *,
+    account_id: int,
+    status: str,
+    recipient: str,
+    most: int,
+) -> list[asyncpg.Record]:
+    """The newest messages since an id, of an account (0 = any), status, recipient ("" = any)."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _MESSAGE + " WHERE m.id >= $1 AND ($2::bigint = 0 OR m.account_id = $2)"
+        " AND ($3 = '' OR m.status = $3) AND ($4 = '' OR m.recipient = $4)"
+        " ORDER BY m.id DESC LIMIT $5",
+        since, account_id, status, recipient, most,
+    )  # fmt: skip
+    return rows
+
+
+async def message_events(
+    connection: asyncpg.Connection, message_id: UUID, most: int = 500
+) -> list[asyncpg.Record]:
+    """What happened to a message off the straight path, in order."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "SELECT at, kind, attempt, actor, text FROM message_event"
+        " WHERE message_id = $1 AND id >= $1 ORDER BY id LIMIT $2",
+        message_id, most,
+    )  # fmt: skip
+    return rows
+
+
+async def message_webhooks(
+    connection: asyncpg.Connection,
+    account_id: int,
+    message_id: UUID,
+    until: UUID,
+    *,
+    most: int = 100,
+) -> list[asyncpg.Record]:
+    """The deliveries of a message's events, in order."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "SELECT created_at, last_attempt_at, event_type, url, status, attempts, last_status,"
+        " last_error FROM webhook_delivery"
+        " WHERE account_id = $1 AND id >= $2 AND id < $3 AND message_id = $2"
+        " ORDER BY id LIMIT $4",
+        account_id, message_id, until, most,
+    )  # fmt: skip
+    return rows

@@ -1,0 +1,242 @@
+"""Makes and changes accounts, their money and their keys.
+
+What people do on the Users screen, for scripts and for days without a browser.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from cpaas.cli import output
+
+app = typer.Typer(no_args_is_help=True, help="Make and change accounts.")
+Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
+
+
+@app.command()
+def create(
+    name: Name,
+    username: Annotated[str, typer.Option(help="Owner's login; the name if left out.")] = "",
+    email: Annotated[str, typer.Option(help="Owner's email.")] = "",
+    password: Annotated[str, typer.Option(help="Generated if left out.")] = "",
+    credit: Annotated[str, typer.Option(help="Opening balance, such as 1000.")] = "0",
+    json: output.Json = False,
+) -> None:
+    """Make an account with owner, wallet, default prices, keys and SMPP credentials."""
+    from cpaas.accounts.create import create_account
+    from cpaas.accounts.types import MadeAccount, NewAccount
+    from cpaas.billing import check, wallet
+    from cpaas.cli import acting
+
+    amount = check.amount(credit)
+    new = NewAccount(name=name, username=username or name, email=email, password=password)
+
+    async def work(connection: Any) -> MadeAccount:
+        made = await create_account(connection, new)
+        if amount:
+            await wallet.credit(
+                connection, made.id, amount, actor=acting.actor(), note="opening balance"
+            )
+        return made
+
+    made = acting.change(work)
+    if json:
+        output.emit(made)
+        return
+    output.text(f"account {made.name} (id {made.id}); its secrets are shown this once:")
+    output.table(("what", "value"), [(k, v) for k, v in msgspec.to_builtins(made).items()])
+
+
+@app.command(name="list")
+def list_(json: output.Json = False) -> None:
+    """Show all accounts with their balances."""
+    from cpaas.accounts import queries
+    from cpaas.accounts.types import AccountRow
+    from cpaas.cli import acting
+
+    async def work(connection: Any) -> list[AccountRow]:
+        found: list[AccountRow] = []
+        while page := await queries.accounts(
+            connection, after_name=found[-1].name if found else ""
+        ):
+            found += page
+        return found
+
+    rows = [_shown(row) for row in acting.look(work)]
+    if json:
+        output.emit({"accounts": rows})
+        return
+    columns = ("id", "name", "active", "balance", "credit_limit", "channels", "tps", "allowed_ips")
+    output.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+
+
+@app.command()
+def credit(
+    name: Name,
+    amount: Annotated[str, typer.Argument(help="Amount, such as 50 or 12.50.")],
+    note: Annotated[str, typer.Option(help="What for; shown in the ledger.")] = "",
+    once: Annotated[bool, typer.Option(help="Do nothing if this note was booked before.")] = False,
+    json: output.Json = False,
+) -> None:
+    """Add money to an account."""
+    from cpaas.billing import check, wallet
+    from cpaas.cli import acting
+
+    micro = check.positive(check.amount(amount))
+
+    async def work(connection: Any) -> int:
+        account = await acting.account_named(connection, name)
+        return await wallet.credit(
+            connection, account.id, micro, actor=acting.actor(), note=note, once=once
+        )
+
+    _balance(name, acting.change(work), json=json)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def adjust(
+    name: Name,
+    amount: Annotated[str, typer.Argument(help="Amount; negative takes money away.")],
+    note: Annotated[str, typer.Option(help="Why; shown in the ledger.")] = "",
+    json: output.Json = False,
+) -> None:
+    """Correct a balance, with a reason."""
+    from cpaas.billing import check, wallet
+    from cpaas.cli import acting
+
+    micro = check.amount(amount)
+
+    async def work(connection: Any) -> int:
+        account = await acting.account_named(connection, name)
+        return await wallet.adjust(connection, account.id, micro, actor=acting.actor(), note=note)
+
+    _balance(name, acting.change(work), json=json)
+
+
+@app.command()
+def key(
+    name: Name,
+    test: Annotated[bool, typer.Option("--test", help="The test key, not the live one.")] = False,
+    json: output.Json = False,
+) -> None:
+    """Make a new API key; the old one stops working within a second."""
+    from cpaas.accounts import keys
+    from cpaas.cli import acting
+
+    async def work(connection: Any) -> str:
+        account = await acting.account_named(connection, name)
+        return await keys.regenerate(connection, account.id, "test" if test else "live")
+
+    made = acting.change(work)
+    if json:
+        output.emit({"name": name, "test_key" if test else "api_key": made})
+    else:
+        output.text(made)
+        output.step("shown this once; the old key stops working now")
+
+
+@app.command()
+def smpp(name: Name, json: output.Json = False) -> None:
+    """Give the account's SMPP client a new password."""
+    from cpaas.accounts import keys
+    from cpaas.cli import acting
+
+    async def work(connection: Any) -> tuple[str, str]:
+        account = await acting.account_named(connection, name)
+        return await keys.regenerate_smpp(connection, account.id)
+
+    system_id, password = acting.change(work)
+    if json:
+        output.emit({"name": name, "smpp_system_id": system_id, "smpp_password": password})
+    else:
+        output.text(f"system id {system_id}\npassword  {password}")
+
+
+@app.command(name="set")
+def set_(  # noqa: PLR0913 one option per field of the screen
+    name: Name,
+    *,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="May send.")] = None,
+    ip: Annotated[list[str] | None, typer.Option(help="Allowed address or CIDR.")] = None,
+    any_ip: Annotated[bool, typer.Option("--any-ip", help="Allow every address.")] = False,
+    country: Annotated[list[str] | None, typer.Option(help="Allowed country, such as IN.")] = None,
+    tps: Annotated[int | None, typer.Option(help="Messages a second, 0 = no limit.")] = None,
+    daily_cap: Annotated[int | None, typer.Option(help="Messages a day, 0 = no limit.")] = None,
+    on: Annotated[list[str] | None, typer.Option(help="Channel to switch on.")] = None,
+    off: Annotated[list[str] | None, typer.Option(help="Channel to switch off.")] = None,
+    credit_limit: Annotated[str | None, typer.Option(help="How far below 0.")] = None,
+    json: output.Json = False,
+) -> None:
+    """Change an account; services obey within a second."""
+    from cpaas.accounts.create import change_account
+    from cpaas.accounts.types import AccountRow, Changes
+    from cpaas.billing import check, wallet
+    from cpaas.cli import acting
+
+    switches = _switches(on or [], off or [])
+    given = Changes(
+        active=active,
+        allowed_ips=[] if any_ip else ip or None,
+        countries=country or None,
+        tps=tps,
+        daily_cap=daily_cap,
+    )
+    changes = msgspec.structs.replace(given, **switches)
+    limit = None if credit_limit is None else check.amount(credit_limit)
+
+    async def work(connection: Any) -> AccountRow:
+        account = await acting.account_named(connection, name)
+        await change_account(connection, account.id, changes)
+        if limit is not None:
+            await wallet.set_credit_limit(connection, account.id, limit)
+        return await acting.account_named(connection, name)
+
+    shown = _shown(acting.change(work))
+    if json:
+        output.emit(shown)
+    else:
+        output.table(("what", "value"), [(k, _cell(v)) for k, v in shown.items()])
+
+
+def _switches(on: list[str], off: list[str]) -> dict[str, bool]:
+    from cpaas.messages.envelopes import CHANNELS
+
+    wanted = dict.fromkeys(on, True) | dict.fromkeys(off, False)
+    for channel in wanted:
+        if channel not in CHANNELS:
+            raise output.CliError(f"{channel!r} is no channel", f"use one of {', '.join(CHANNELS)}")
+    return {f"{channel}_enabled": value for channel, value in wanted.items()}
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    from cpaas.kit import money
+    from cpaas.messages.envelopes import CHANNELS
+
+    values = msgspec.to_builtins(row)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "active": row.active,
+        "sandbox": row.is_sandbox,
+        "balance": money.show(row.balance_micro),
+        "credit_limit": money.show(row.credit_limit_micro),
+        "channels": [channel for channel in CHANNELS if values[f"{channel}_enabled"]],
+        "tps": row.tps,
+        "daily_cap": row.daily_cap,
+        "allowed_ips": row.allowed_ips,
+        "countries": row.countries,
+    }
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+def _balance(name: str, micro: int, *, json: bool) -> None:
+    from cpaas.kit import money
+
+    if json:
+        output.emit({"name": name, "balance": money.show(micro)})
+    else:
+        output.text(f"{name} now has {money.show(micro)} {output.settings().currency}")
