@@ -86,6 +86,14 @@ async def test_an_orphan_on_the_folder_is_ended_first(settings: config.Settings)
     assert not (cluster.data / "postmaster.pid").exists()
 
 
+def test_data_without_its_password_says_what_to_do(settings: config.Settings) -> None:
+    embedded.prepare(settings)
+    settings.postgres_password_file.unlink()
+    with pytest.raises(binaries.DatabaseError, match="password file") as refused:
+        embedded.prepare(settings)
+    assert "backup" in refused.value.todo
+
+
 async def test_two_copies_on_one_machine(settings: config.Settings) -> None:
     other = config.load(
         {"CPAAS_HOME": str(settings.home / "other"), "CPAAS_POSTGRES_PORT": str(free_port())}

@@ -94,6 +94,12 @@ def prepare(settings: Settings, tuning: Mapping[str, str] | None = None) -> Clus
     binaries = choose(data, account)
     if not (data / "PG_VERSION").is_file():
         _initialise(settings, binaries, data, account)
+    for secret in (_superuser_password_file(settings), settings.postgres_password_file):
+        if not secret.is_file():
+            raise DatabaseError(
+                f"the data in {base} is there, but its password file {secret} is gone",
+                "put the file back from a backup, or remove that folder to start empty",
+            )
     cluster = Cluster(
         binaries=binaries, data=data, socket=sockets, port=settings.postgres_port, account=account
     )

@@ -70,6 +70,15 @@ def holder_pid(run: Path) -> int | None:
     return None
 
 
+def left_behind(run: Path) -> tuple[Row, ...]:
+    """What a supervisor that was killed had running; asked for with the lock in hand."""
+    try:
+        state = msgspec.json.decode((run / STATE_NAME).read_bytes(), type=State)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return ()
+    return tuple(row for row in state.services if row.pid is not None)
+
+
 def write_state(run: Path, state: State) -> None:
     """Replaces the state file as a whole, so that a reader never sees half of it."""
     partial = run / f"{STATE_NAME}.partial"

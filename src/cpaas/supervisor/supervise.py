@@ -10,12 +10,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
+import psutil
 
 from cpaas.config import Settings
 from cpaas.db import embedded, migrate, server
 from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
-from cpaas.supervisor import obey
+from cpaas.supervisor import lock, obey
 from cpaas.supervisor.keeper import Keeper
 from cpaas.supervisor.lock import Lock, State, write_state
 from cpaas.supervisor.queries import Desired
@@ -27,6 +28,7 @@ POSTGRES_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
 # Share of the stop budget that the services leave to PostgreSQL.
 POSTGRES_STOP_SHARE = 0.3
 PARTITIONS_EVERY_SECONDS = 3600.0
+LEFTOVER_POLL_SECONDS = 0.5
 
 Prepare = Callable[[Settings, str], Awaitable[None]]
 
@@ -83,6 +85,7 @@ class Supervisor:
             self._lock.release()
 
     async def _start(self) -> None:
+        await self._outwait_killed_run()
         for keeper in self._services:
             keeper.refuse_taken_ports()
         if self._settings.embedded:
@@ -99,6 +102,15 @@ class Supervisor:
         keepers = {keeper.program.name: keeper for keeper in self._services}
         self._tasks.append(asyncio.create_task(obey.obey(dsn, keepers, self._known)))
         self._tasks.append(asyncio.create_task(_make_partitions_hourly(dsn)))
+
+    async def _outwait_killed_run(self) -> None:
+        """Lets the services of a supervisor that was killed end, which they do by themselves."""
+        rows = [row for row in lock.left_behind(self._settings.run) if row.name != POSTGRES]
+        deadline = time.monotonic() + self._settings.stop_seconds
+        for row in rows:
+            while row.pid and psutil.pid_exists(row.pid) and seconds_left(deadline):
+                self._report(f"waiting for {row.name} of a killed run to end")
+                await asyncio.sleep(LEFTOVER_POLL_SECONDS)
 
     async def _start_postgres(self) -> None:
         self._report("starting PostgreSQL")
