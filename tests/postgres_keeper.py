@@ -6,22 +6,31 @@ watches the process that runs the tests and takes the server and its folder away
 
 import asyncio
 import contextlib
+import datetime as dt
+import hashlib
 import json
+import os
 import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 
+import cpaas
 from cpaas import config
 from cpaas.db import embedded, migrate, server
 from cpaas.kit.child import spawn
 
 WATCH_SECONDS = 0.5
 START_SECONDS_MAX = 60
+# Older ones cannot be of this day, or are of a schema that is being worked on no more.
+CACHE_SECONDS_MAX = 3600
+CACHE_PREFIX = f"cpaas-test-cache-{os.getuid()}-"
 # Tests may lose everything in a power cut; durability has tests of its own.
 FAST = {
     "fsync": "off",
@@ -43,10 +52,64 @@ def free_port() -> int:
 
 async def keep(folder: Path, watched_pid: int) -> None:
     """Serves until the watched process is gone."""
-    environ = {"CPAAS_HOME": str(folder / "home"), "CPAAS_POSTGRES_PORT": str(free_port())}
-    settings = config.load(environ)
-    cluster = embedded.prepare(settings, FAST)
-    process = await spawn(cluster.command())
+    cached = _cache()
+    if not cached.is_dir():
+        await _make(folder, cached)
+    home = folder / "home"
+    await _copy(cached, home)
+    settings = _settings(home)
+    async with _running(settings, folder):
+        _tell(folder, {"dsn": settings.dsn()})
+        while psutil.pid_exists(watched_pid):
+            await asyncio.sleep(WATCH_SECONDS)
+
+
+async def _make(folder: Path, cached: Path) -> None:
+    """Makes a migrated home once for all runs until the schema, or the day, changes."""
+    home = folder / "new"
+    settings = _settings(home)
+    async with _running(settings, folder):
+        await migrate.migrate(settings.dsn())
+    for old in cached.parent.glob(f"{CACHE_PREFIX}*"):
+        if time.time() - old.stat().st_mtime > CACHE_SECONDS_MAX:
+            shutil.rmtree(old, ignore_errors=True)
+    partial = cached.with_name(f"cpaas-partial-{folder.name}")
+    await _copy(home, partial)
+    with contextlib.suppress(OSError):
+        partial.rename(cached)  # Fails when another run made the same first.
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _cache() -> Path:
+    """Named for all that decides what a migrated database holds; partitions depend on the day."""
+    package = Path(cpaas.__file__).parent
+    files = sorted(
+        path
+        for part in ("schema", "db")
+        for path in (package / part).rglob("*")
+        if path.suffix in {".py", ".sql"}
+    )
+    digest = hashlib.sha256(dt.datetime.now(dt.UTC).date().isoformat().encode())
+    for path in files:
+        digest.update(str(path).encode() + path.read_bytes())
+    name = f"{CACHE_PREFIX}{digest.hexdigest()[:16]}"
+    return Path(tempfile.gettempdir()) / name
+
+
+def _settings(home: Path) -> config.Settings:
+    return config.load({"CPAAS_HOME": str(home), "CPAAS_POSTGRES_PORT": str(free_port())})
+
+
+async def _copy(source: Path, target: Path) -> None:
+    # cp keeps owners and modes, which the server insists on.
+    process = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
+    if await process.wait() != 0:
+        raise OSError(f"{source} cannot be copied to {target}")
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: config.Settings, folder: Path) -> AsyncIterator[None]:
+    process = await spawn(embedded.prepare(settings, FAST).command())
     log = asyncio.create_task(_write_log(process, folder / "postgres.log"))
     try:
         await server.wait_ready(
@@ -54,10 +117,7 @@ async def keep(folder: Path, watched_pid: int) -> None:
             seconds_max=START_SECONDS_MAX,
             still_alive=lambda: process.returncode is None,
         )
-        await migrate.migrate(settings.dsn())
-        _tell(folder, {"dsn": settings.dsn()})
-        while psutil.pid_exists(watched_pid):
-            await asyncio.sleep(WATCH_SECONDS)
+        yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
