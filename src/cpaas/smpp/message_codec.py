@@ -86,19 +86,20 @@ def decode_message(frame: bytes, cls: type[M], sequence: int) -> M | None:
         tlvs = decode_tlvs(frame, stop) if stop < end else {}
     except TlvError:
         return None
+    text = frame[:validity].decode("latin-1")
     return cls(
-        frame[16:service].decode("latin-1"),
+        text[16:service],
         frame[service + 1],
         frame[service + 2],
-        frame[service + 3 : source].decode("latin-1"),
+        text[service + 3 : source],
         frame[source + 1],
         frame[source + 2],
-        frame[source + 3 : dest].decode("latin-1"),
+        text[source + 3 : dest],
         frame[dest + 1],
         frame[dest + 2],
         frame[dest + 3],
-        frame[dest + 4 : schedule].decode("latin-1"),
-        frame[schedule + 1 : validity].decode("latin-1"),
+        text[dest + 4 : schedule],
+        text[schedule + 1 : validity],
         frame[validity + 1],
         frame[validity + 2],
         frame[validity + 3],

@@ -51,11 +51,7 @@ _STATES: dict[str, MessageState] = {state.name: state for state in MessageState}
     "CANCELED": MessageState.DELETED,
 }
 
-_COMMON = re.compile(
-    rb"id:([^ ]+) sub:(\d+) dlvrd:(\d+) submit date:(\d+) done date:(\d+) "
-    rb"stat:([A-Z]+) err:([^ ]+)(?: [Tt]ext:(.*))?",
-    re.DOTALL,
-)
+_COMMON_WORDS = 9
 _KEY = re.compile(
     r"\b(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*[:=]\s*", re.IGNORECASE
 )
@@ -102,14 +98,12 @@ def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
     if not body and tlvs.get(Tag.MESSAGE_PAYLOAD):
         body = tlvs[Tag.MESSAGE_PAYLOAD][0]
     intermediate = bool(pdu.esm_class & ESM_INTERMEDIATE)
-    match = _COMMON.fullmatch(body)
-    if match is not None:
-        if not tlvs:
-            return _from_match(match, intermediate=intermediate)
-        fields = _fields_of_match(match)
-    else:
-        text = body.decode("utf-16-be", "replace") if pdu.data_coding == 8 else _latin(body)
-        fields = _search(text)
+    text = body.decode("utf-16-be", "replace") if pdu.data_coding == 8 else body.decode("latin-1")
+    if not tlvs:
+        receipt = _common(text, intermediate=intermediate)
+        if receipt is not None:
+            return receipt
+    fields = _search(text)
     stat = fields.get("stat", "")
     code = tlv_int(tlvs, Tag.MESSAGE_STATE)
     state = _STATES.get(stat.upper(), MessageState.UNKNOWN)
@@ -132,30 +126,41 @@ def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
     )
 
 
-def _latin(data: bytes) -> str:
-    return data.decode("latin-1")
-
-
-def _from_match(match: re.Match[bytes], *, intermediate: bool) -> Receipt:
-    message_id, sub, dlvrd, submitted, done, stat, err, text = match.groups(b"")
-    word = stat.decode("latin-1")
+def _common(text: str, *, intermediate: bool) -> Receipt | None:
+    """Read the form that nearly every SMSC uses, word by word; None if it is another one."""
+    words = text.split(" ", _COMMON_WORDS)
+    if len(words) < _COMMON_WORDS:
+        return None
+    key, sub, dlvrd, submit, submitted, done_, done, stat, err = words[:_COMMON_WORDS]
+    if not (
+        key[:3] == "id:"
+        and sub[:4] == "sub:"
+        and dlvrd[:6] == "dlvrd:"
+        and submit == "submit"
+        and submitted[:5] == "date:"
+        and done_ == "done"
+        and done[:5] == "date:"
+        and stat[:5] == "stat:"
+        and err[:4] == "err:"
+    ):
+        return None
+    message_id, word = key[3:], stat[5:]
+    state = _STATES.get(word)
+    rest = words[_COMMON_WORDS] if len(words) > _COMMON_WORDS else ""
+    if not message_id or state is None or (rest and rest[:5].lower() != "text:"):
+        return None
     return Receipt(
-        message_id.decode("latin-1"),
-        _STATES.get(word, MessageState.UNKNOWN),
-        err.decode("latin-1"),
+        message_id,
+        state,
+        err[4:],
         word,
-        submitted.decode("latin-1"),
-        done.decode("latin-1"),
-        sub.decode("latin-1"),
-        dlvrd.decode("latin-1"),
-        text.decode("latin-1"),
+        submitted[5:],
+        done[5:],
+        sub[4:],
+        dlvrd[6:],
+        rest[5:],
         intermediate,
     )
-
-
-def _fields_of_match(match: re.Match[bytes]) -> dict[str, str]:
-    keys = ("id", "sub", "dlvrd", "submitdate", "donedate", "stat", "err", "text")
-    return dict(zip(keys, map(_latin, match.groups(b"")), strict=True))
 
 
 def _search(text: str) -> dict[str, str]:
