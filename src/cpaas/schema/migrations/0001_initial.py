@@ -463,6 +463,7 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('heartbeat_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('stopped_at', models.DateTimeField(blank=True, null=True)),
+                ('recovered_at', models.DateTimeField(blank=True, null=True)),
                 ('details', models.JSONField(blank=True, db_default={})),
             ],
             options={
@@ -656,6 +657,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='messageevent',
             index=models.Index(fields=['message_id', 'id'], name='message_event_message'),
+        ),
+        migrations.AddIndex(
+            model_name='messageevent',
+            index=models.Index(condition=models.Q(('kind', 'unknown_outcome')), fields=['id'], name='message_event_unknown'),
         ),
         migrations.AddIndex(
             model_name='messagepart',

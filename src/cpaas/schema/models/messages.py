@@ -113,7 +113,14 @@ class MessageEvent(models.Model):
 
     class Meta:
         db_table = "message_event"
-        indexes = [models.Index(fields=("message_id", "id"), name="message_event_message")]
+        indexes = [
+            models.Index(fields=("message_id", "id"), name="message_event_message"),
+            models.Index(
+                fields=("id",),
+                name="message_event_unknown",
+                condition=models.Q(kind="unknown_outcome"),
+            ),
+        ]
 
 
 class UnmatchedReceipt(models.Model):

@@ -16,6 +16,7 @@ class ServiceInstance(models.Model):
     started_at = fields.created()
     heartbeat_at = fields.created()
     stopped_at = fields.moment()
+    recovered_at = fields.moment()
     details = models.JSONField(db_default={}, blank=True)
 
     class Meta:
