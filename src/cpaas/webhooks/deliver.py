@@ -227,6 +227,9 @@ class Deliverer:
                     )
                     raise
                 self._recorder.add(outcome)
+                if lane.failing:
+                    for queued in self._lanes.take_queued(lane):
+                        self._sort(queued, self._now_us())
                 if not self._lanes.may_go_on(lane):
                     break
                 job = self._lanes.take(lane)

@@ -112,6 +112,16 @@ class Lanes:
         self._took(lane)
         return job
 
+    def take_queued(self, lane: Lane) -> list[Job]:
+        """The lane's jobs that came from the queue, taken out; those of the record stay."""
+        queued = [job for job in lane.jobs if job.item]
+        if queued:
+            lane.jobs = deque(job for job in lane.jobs if not job.item)
+            self.pending -= len(queued)
+            if not lane.jobs:
+                self._waiting.pop(lane.account_id, None)
+        return queued
+
     def take_stale(self, now_us: int) -> Iterator[Job]:
         """Jobs that nobody came to in time, taken out."""
         for lane in list(self._waiting.values()):
