@@ -44,6 +44,19 @@ def run_entry(name: str, entry: str) -> int:
     log.configure(settings.log_level, name)
     if os.environ.get("CPAAS_SUPERVISED") == "1":
         end_with_supervisor(settings.stop_seconds)
+    try:
+        result = _run(entry, settings)
+    except Exception as error:
+        if isinstance(getattr(error, "what", None), str):
+            raise  # It says itself what is wrong and what to do.
+        log.get_logger("serve").exception("ended by an error")
+        raise output.CliError(
+            f"{type(error).__name__}: {error}", f"the line before this has the details of {name}"
+        ) from error
+    return result if isinstance(result, int) else 0
+
+
+def _run(entry: str, settings: Settings) -> object:
     module, _, function = entry.partition(":")
     run: Run = getattr(importlib.import_module(module), function)
     result = run(settings)
@@ -51,7 +64,7 @@ def run_entry(name: str, entry: str) -> int:
         import uvloop
 
         result = uvloop.run(result)
-    return result if isinstance(result, int) else 0
+    return result
 
 
 def end_with_supervisor(stop_seconds: float) -> None:

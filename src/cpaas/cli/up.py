@@ -39,9 +39,14 @@ def up(
         teller = Teller(
             step=lambda line: _send(pipe, {"step": line}),
             ready=lambda answer: _send(pipe, {"ready": answer}),
+            unready=lambda answer: _send(pipe, {"unready": answer}),
         )
     else:
-        teller = Teller(step=output.step, ready=lambda answer: _show(answer, json=json))
+        teller = Teller(
+            step=output.step,
+            ready=lambda answer: _show(answer, json=json),
+            unready=lambda answer: _show_logins(answer, output.step),
+        )
     asyncio.run(_run(settings, teller))
 
 
@@ -50,6 +55,8 @@ class Teller(msgspec.Struct, frozen=True):
 
     step: Callable[[str], None]
     ready: Callable[[dict[str, Any]], None]
+    # The start failed after it made logins, which can be told only now.
+    unready: Callable[[dict[str, Any]], None]
 
 
 async def _run(settings: Settings, teller: Teller) -> None:
@@ -69,7 +76,18 @@ async def _run(settings: Settings, teller: Teller) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     supervisor = Supervisor(settings, programs(settings), prepare=prepare, report=teller.step)
-    await supervisor.run(stop, lambda: teller.ready(answer(settings, made[0])))
+    told = False
+
+    def ready() -> None:
+        nonlocal told
+        told = True
+        teller.ready(answer(settings, made[0]))
+
+    try:
+        await supervisor.run(stop, ready)
+    finally:
+        if made and not told:
+            teller.unready(answer(settings, made[0]))
 
 
 def answer(settings: Settings, made: Any) -> dict[str, Any]:
@@ -106,13 +124,17 @@ def _show(answer: dict[str, Any], *, json: bool) -> None:
             output.text(f"{name:8} {url}")
     if answer["smpp_port"]:
         output.text(f"{'smpp':8} port {answer['smpp_port']}")
+    _show_logins(answer, output.text)
+    output.text("\nready")
+
+
+def _show_logins(answer: dict[str, Any], say: Callable[[str], None]) -> None:
     for who in ("admin", "account"):
         values = {key: value for key, value in (answer[who] or {}).items() if value}
         if values.keys() - {"username", "name", "smpp_system_id"}:
-            output.text(f"\n{who} (shown this once):")
+            say(f"\n{who} (shown this once):")
             for key, value in values.items():
-                output.text(f"  {_LABELS.get(key, key):15} {value}")
-    output.text("\nready")
+                say(f"  {_LABELS.get(key, key):15} {value}")
 
 
 def _send(pipe: IO[bytes], message: dict[str, Any]) -> None:
@@ -159,7 +181,10 @@ def _follow(pipe: IO[bytes]) -> dict[str, Any] | None:
         if "ready" in message:
             found: dict[str, Any] = message["ready"]
             return found
-        output.step(message["step"])
+        if "unready" in message:
+            _show_logins(message["unready"], output.step)
+        else:
+            output.step(message["step"])
     return None
 
 

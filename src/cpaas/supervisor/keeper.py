@@ -12,6 +12,7 @@ from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
 from cpaas.supervisor.health import healthy, holder, taken
 from cpaas.supervisor.process import Child
+from cpaas.supervisor.tasks import background
 from cpaas.supervisor.types import Program, Row, StartError, Status, back_off_seconds
 
 HEALTH_POLL_SECONDS = 0.1
@@ -88,7 +89,7 @@ class Keeper:
 
     def keep(self) -> None:
         """From now on restarts it whenever it ends."""
-        self._task = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
+        self._task = background(self._keep(), f"keep {self.program.name}")
 
     async def stop(self, seconds_max: float | None = None) -> None:
         """Ends it and leaves it ended."""

@@ -45,8 +45,11 @@ class Child:
     @property
     def last_line(self) -> str:
         """The last thing it said, for an error message."""
-        lines = self._tail.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        lines = self._tail.decode(errors="replace").strip().splitlines() or [""]
+        if len(lines) > 1 and lines[-1].lstrip().startswith("-> "):
+            # Our own commands end with what to do; what is wrong stands before it.
+            return lines[-2].removeprefix("cpaas: ")
+        return lines[-1]
 
     async def wait(self) -> int:
         """Waits until it ended and its output is written; returns the exit code."""

@@ -20,6 +20,7 @@ from cpaas.supervisor import lock, obey
 from cpaas.supervisor.keeper import Keeper
 from cpaas.supervisor.lock import Lock, State, write_state
 from cpaas.supervisor.queries import Desired
+from cpaas.supervisor.tasks import background
 from cpaas.supervisor.types import Program, Report, Row, seconds_left
 
 POSTGRES = "postgres"
@@ -100,8 +101,8 @@ class Supervisor:
         for keeper in self._services:
             await self._start_service(keeper)
         keepers = {keeper.program.name: keeper for keeper in self._services}
-        self._tasks.append(asyncio.create_task(obey.obey(dsn, keepers, self._known)))
-        self._tasks.append(asyncio.create_task(_make_partitions_hourly(dsn)))
+        self._tasks.append(background(obey.obey(dsn, keepers, self._known), "obey"))
+        self._tasks.append(background(_make_partitions_hourly(dsn), "partitions"))
 
     async def _outwait_killed_run(self) -> None:
         """Lets the services of a supervisor that was killed end, which they do by themselves."""
