@@ -36,17 +36,25 @@ class Item(msgspec.Struct, frozen=True):
 class Consumer(Protocol):
     """Takes items of one queue: OTP lane first, then fair between accounts."""
 
-    async def take(self, most: int, *, not_accounts: Sequence[int] = ()) -> list[Item]:
-        """Up to `most` ready items, leased to this process; empty when there are none."""
+    async def take(
+        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
+    ) -> list[Item]:
+        """Up to `most` ready items, leased to this process; empty when there are none.
+
+        lanes: only these, in this order.
+        """
 
     async def wait(self, timeout_seconds: float) -> None:
         """Returns when something may be ready, or after the timeout."""
+
+    def news(self) -> bool:
+        """Whether something may have become ready since this was last asked."""
 
     async def complete(self, connection: Any, ids: Sequence[int]) -> None:
         """Deletes items in the caller's transaction."""
 
     async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
-        """Gives items back unworked, available after the delay."""
+        """Gives items back unworked, available after the delay; without one, in their old place."""
 
     async def extend(self, ids: Sequence[int]) -> None:
         """Prolongs the lease of items still being worked."""

@@ -6,7 +6,7 @@ any other carrier to the same behaviour.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -58,6 +58,16 @@ async def depth(connection: Any, queue: str) -> Depth:
     return Depth(row["items"], row["messages"], row["oldest"] or 0.0)
 
 
+async def move(connection: Any, queue: str, to: str) -> int:
+    """Moves whatever lies in a queue to another one, leased or not; returns how many items."""
+    return await queries.move(connection, queue, to)
+
+
+async def lying(connection: Any, queues: Sequence[str]) -> dict[str, int]:
+    """Messages that lie in each of these queues, which must be short."""
+    return await queries.lying(connection, list(queues))
+
+
 class EmbeddedConsumer:
     """Takes items of one queue: OTP lane first, then fair between accounts."""
 
@@ -70,6 +80,7 @@ class EmbeddedConsumer:
         lease_seconds: float = 30.0,
         wakeups: QueueWakeups | None = None,
         tries_max: int = TRIES_MAX,
+        on_news: Callable[[], None] | None = None,
     ) -> None:
         self.queue = queue
         self._pool = pool
@@ -77,7 +88,11 @@ class EmbeddedConsumer:
         self._lease_seconds = lease_seconds
         self._tries_max = tries_max
         self._wakeups = wakeups
-        self._event = wakeups.subscribe(queue) if wakeups else asyncio.Event()
+        self._on_news = on_news
+        self._event = asyncio.Event()
+        self._poll_at = 0.0
+        if wakeups is not None:
+            wakeups.subscribe(queue, self.wake)
         self._takes = 0
         # Where each lane's walk over the accounts goes on.
         self._after = dict.fromkeys(_LANES, -1)
@@ -85,18 +100,32 @@ class EmbeddedConsumer:
     def close(self) -> None:
         """No more wake-ups; what is still leased comes back by itself."""
         if self._wakeups is not None:
-            self._wakeups.unsubscribe(self.queue, self._event)
+            self._wakeups.unsubscribe(self.queue, self.wake)
 
     def wake(self) -> None:
-        """Ends a `wait` of this consumer."""
+        """Something may be ready: ends a `wait` and makes `news` true."""
         self._event.set()
+        if self._on_news is not None:
+            self._on_news()
 
-    async def take(self, most: int, *, not_accounts: Sequence[int] = ()) -> list[Item]:
+    def news(self) -> bool:
+        """Whether something may have become ready since this was last asked."""
+        now = asyncio.get_running_loop().time()
+        if not self._event.is_set() and now < self._poll_at:
+            return False
+        self._event.clear()
+        self._poll_at = now + POLL_SECONDS_MAX
+        return True
+
+    async def take(
+        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
+    ) -> list[Item]:
         """Up to `most` ready items, leased to this process; empty when there are none."""
         if most <= 0:
             return []
         self._takes += 1
-        lanes = _LANES[::-1] if self._takes % LOW_LANES_EVERY == 0 else _LANES
+        if not lanes:
+            lanes = _LANES[::-1] if self._takes % LOW_LANES_EVERY == 0 else _LANES
         taken: list[Item] = []
         async with self._pool.acquire() as connection:
             for lane in lanes:
@@ -143,7 +172,7 @@ class EmbeddedConsumer:
             await queries.delete(connection, list(ids))
 
     async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
-        """Gives items back unworked, available after the delay."""
+        """Gives items back unworked, available after the delay; without one, in their old place."""
         if ids:
             await queries.release(self._pool, list(ids), self._instance_id, delay_ms)
 

@@ -92,7 +92,9 @@ async def release(connection: Any, ids: Sequence[int], instance_id: int, delay_m
     """Ends this instance's leases; a take that led to no work does not count as a try."""
     await connection.execute(
         """
-        UPDATE queue_item SET available_at = now() + $3 * interval '1 millisecond',
+        UPDATE queue_item SET available_at =
+                CASE WHEN $3::bigint = 0 THEN created_at
+                ELSE now() + $3::bigint * interval '1 millisecond' END,
             tries = greatest(0, tries - 1), leased_by = 0
         WHERE id = ANY($1::bigint[]) AND leased_by = $2
         """,
@@ -151,3 +153,29 @@ async def depth(connection: Any, queue: str, most: int) -> Any:
         """,
         queue, most,
     )  # fmt: skip
+
+
+async def move(connection: Any, queue: str, to: str) -> int:
+    """Moves a queue's items to another queue and wakes its consumers."""
+    count: int = await connection.fetchval(
+        """
+        WITH moved AS (
+            UPDATE queue_item SET queue = $2, leased_by = 0, relayed_at = NULL,
+                available_at = least(available_at, now())
+            WHERE queue = $1 RETURNING 1
+        ), told AS (SELECT pg_notify('queue', $2) WHERE EXISTS (SELECT 1 FROM moved))
+        SELECT (SELECT count(*) FROM moved) + 0 * (SELECT count(*) FROM told)
+        """,
+        queue, to,
+    )  # fmt: skip
+    return count
+
+
+async def lying(connection: Any, queues: Sequence[str]) -> dict[str, int]:
+    """Messages in each of these queues."""
+    rows = await connection.fetch(
+        "SELECT queue, sum(messages)::bigint FROM queue_item WHERE queue = ANY($1::text[])"
+        " GROUP BY queue",
+        queues,
+    )
+    return dict.fromkeys(queues, 0) | {row[0]: row[1] for row in rows}

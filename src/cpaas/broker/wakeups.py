@@ -6,6 +6,7 @@ once a second stays as the fallback, so a lost connection only costs latency.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -25,24 +26,22 @@ def payload(queues: set[str]) -> str:
 
 
 class QueueWakeups:
-    """Hands out events that are set when their queue may have something."""
+    """Calls consumers back when their queue may have something."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._events: dict[str, list[asyncio.Event]] = {}
+        self._callbacks: dict[str, list[Callable[[], None]]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def subscribe(self, queue: str) -> asyncio.Event:
-        """A new event of one consumer of `queue`."""
-        event = asyncio.Event()
-        self._events.setdefault(queue, []).append(event)
-        return event
+    def subscribe(self, queue: str, callback: Callable[[], None]) -> None:
+        """Calls back whenever `queue` may have something."""
+        self._callbacks.setdefault(queue, []).append(callback)
 
-    def unsubscribe(self, queue: str, event: asyncio.Event) -> None:
-        """Forgets an event that `subscribe` gave out."""
-        events = self._events.get(queue, [])
-        if event in events:
-            events.remove(event)
+    def unsubscribe(self, queue: str, callback: Callable[[], None]) -> None:
+        """Ends what `subscribe` began."""
+        callbacks = self._callbacks.get(queue, [])
+        if callback in callbacks:
+            callbacks.remove(callback)
 
     async def start(self) -> None:
         """Begins to listen; the connection is remade whenever it is lost."""
@@ -57,10 +56,10 @@ class QueueWakeups:
             self._task = None
 
     def _wake(self, names: str) -> None:
-        queues = list(self._events) if names == EVERYBODY else names.split(",")
+        queues = list(self._callbacks) if names == EVERYBODY else names.split(",")
         for queue in queues:
-            for event in self._events.get(queue, ()):
-                event.set()
+            for callback in tuple(self._callbacks.get(queue, ())):
+                callback()
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, names: Any) -> None:
         self._wake(str(names))

@@ -46,7 +46,11 @@ class Outgoing(msgspec.Struct, array_like=True):
 
 
 class Envelope(msgspec.Struct, array_like=True):
-    """Messages of one channel, lane and account; `plan`: the route ids still to try, in order."""
+    """Messages of one channel, lane and account.
+
+    plan: the route ids still to try, in order; the first is the one whose queue it lies in.
+    routed_us: when the plan was made (0: not yet).
+    """
 
     version: int
     snapshot: int
@@ -60,6 +64,7 @@ class Envelope(msgspec.Struct, array_like=True):
     decision: str
     checked_us: int
     messages: list[Outgoing]
+    routed_us: int = 0
 
 
 class Event(msgspec.Struct, array_like=True):

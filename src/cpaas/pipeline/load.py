@@ -1,0 +1,53 @@
+"""What the route step must know of each route: how much lies before it, and whether it is down.
+
+At most about two seconds of a route's rate lie in its own queue; the backlog stays where pausing,
+cancelling and choosing another route are still cheap.
+"""
+
+from typing import Final
+
+from cpaas.snapshot.types import Route
+
+SECONDS_LYING: Final = 2
+#: without a rate the window is the measure of how fast the carrier takes.
+WINDOWS_LYING: Final = 4
+#: OTP may go beyond what others have filled.
+OTP_FACTOR: Final = 2
+
+
+def lying_max(route: Route) -> int:
+    """How many messages may lie in a route's queue."""
+    if route.tps > 0:
+        return SECONDS_LYING * route.tps
+    return WINDOWS_LYING * max(1, route.window_size) * max(1, route.binds)
+
+
+class RouteLoad:
+    """Shared by the route step, which adds, and the gateway of the same process, which takes.
+
+    Both count only what they do; `resync` corrects it by what really lies in the queues.
+    """
+
+    def __init__(self) -> None:
+        self.down: set[int] = set()
+        self._lying: dict[int, int] = {}
+
+    def add(self, route_id: int, messages: int) -> None:
+        """Messages were put into a route's queue (negative: taken out)."""
+        self._lying[route_id] = max(0, self._lying.get(route_id, 0) + messages)
+
+    def resync(self, lying: dict[int, int]) -> None:
+        """What really lies in the queues."""
+        self._lying.update(lying)
+
+    def room(self, route: Route, lane: str) -> int:
+        """How many more messages of a lane may be put before a route; 0 or less: none."""
+        most = lying_max(route) * (OTP_FACTOR if lane == "otp" else 1)
+        return most - self._lying.get(route.id, 0)
+
+    def set_down(self, route_id: int, *, down: bool) -> None:
+        """A route lost its carrier, or found it again."""
+        if down:
+            self.down.add(route_id)
+        else:
+            self.down.discard(route_id)

@@ -1,0 +1,40 @@
+"""SQL of the route step: what is due, and who must get no message any more."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+async def make_due(connection: Any, ids: Sequence[bytes]) -> None:
+    """Queues the scheduled messages among these, whose time has come. `ids` in order."""
+    await connection.execute(
+        """
+        UPDATE message SET status = 'QUEUED'
+        WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3 AND status = 'SCHEDULED'
+        """,
+        ids, ids[0], ids[-1],
+    )  # fmt: skip
+
+
+async def blocked(
+    connection: Any, account_ids: Sequence[int], numbers: Sequence[str]
+) -> set[tuple[int, str]]:
+    """The (account id or 0 for all, number) pairs that are on the blacklist."""
+    rows = await connection.fetch(
+        "SELECT account_id, number FROM blacklist_entry"
+        " WHERE number = any($1::text[]) AND account_id = any($2::bigint[])",
+        numbers, [0, *account_ids],
+    )  # fmt: skip
+    return {(row[0], row[1]) for row in rows}
+
+
+async def lock_waiting(connection: Any, ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these still wait for their carrier; locked, in order. `ids` in order."""
+    rows = await connection.fetch(
+        """
+        SELECT id FROM message
+        WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3 AND status IN ('SCHEDULED', 'QUEUED')
+        ORDER BY id FOR UPDATE
+        """,
+        ids, ids[0], ids[-1],
+    )  # fmt: skip
+    return {row[0] for row in rows}

@@ -1,0 +1,188 @@
+"""Decides for each message of the route step: which queue, or which end. Pure but for its counts.
+
+Made anew for every attempt of the transaction, so that a repeated one decides on its own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from cpaas.broker.base import Item, NewItem
+from cpaas.broker.topology import gateway_queue, submit_queue
+from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
+from cpaas.messages.types import Finish
+from cpaas.pipeline.load import RouteLoad
+from cpaas.routing.plan import Plan, Planner
+from cpaas.snapshot.types import Route, Snapshot
+
+RECHECK_US: Final = 60_000_000
+#: a message younger than this cannot have been scheduled: accepting and routing take as long.
+MAY_BE_SCHEDULED_US: Final = 50_000
+REST_DELAY_MS: Final = 200
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A taken item and what is in it."""
+
+    item: Item
+    envelope: Envelope
+
+
+class Sorter:
+    """Collects what one transaction of the route step shall do."""
+
+    def __init__(self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int) -> None:
+        self.snapshot = snapshot
+        self.now_us = now_us
+        self.blocked: set[tuple[int, str]] = set()
+        self.done: list[int] = []
+        self.released: list[int] = []
+        self.published: list[NewItem] = []
+        self.finishes: list[Finish] = []
+        self.full: list[tuple[int, str, Route]] = []
+        self.inactive: list[tuple[int, str]] = []
+        self._load = load
+        self._channel = channel
+        self._added: list[tuple[int, int]] = []
+        self._planners: dict[tuple[int, str, bool], Planner] = {}
+
+    def undo(self) -> None:
+        """The transaction failed: nothing lies in the queues."""
+        for route_id, count in self._added:
+            self._load.add(route_id, -count)
+
+    def old_ids(self, work: Sequence[Work]) -> list[bytes]:
+        """Ids of messages that may have been scheduled, in order."""
+        young = self.now_us - MAY_BE_SCHEDULED_US
+        return sorted(m.id for one in work for m in one.envelope.messages if m.created_us < young)
+
+    def numbers_to_check(self, work: Sequence[Work]) -> tuple[list[str], list[int]]:
+        """Numbers and accounts of envelopes whose last look at the blacklist is old."""
+        old = [one.envelope for one in work if self._is_old(one.envelope)]
+        numbers = {message.to for envelope in old for message in envelope.messages}
+        return sorted(numbers), sorted({envelope.account_id for envelope in old})
+
+    def sort(self, one: Work) -> None:
+        """Decides on one item: all of it, or it is given back."""
+        envelope, item = one.envelope, one.item
+        account = self.snapshot.accounts.get(envelope.account_id)
+        if account is None or not account.active:
+            self.released.append(item.id)
+            self.inactive.append((envelope.account_id, envelope.lane))
+            return
+        is_old = self._is_old(envelope)
+        if is_old and self._channel not in account.channels:
+            for message in envelope.messages:
+                text = f"The channel {self._channel} is switched off for this account."
+                self._end(message, "REJECTED", "channel_disabled", text)
+            self.done.append(item.id)
+            return
+        alive = [m for m in envelope.messages if not self._ended(envelope, m, is_old=is_old)]
+        groups = self._groups(envelope, alive)
+        if is_old:
+            envelope = msgspec.structs.replace(envelope, checked_us=self.now_us)
+        full = [self._is_full(plan, envelope) for plan, _ in groups]
+        if groups and all(full) and len(alive) == len(envelope.messages):
+            self.released.append(item.id)
+            return
+        for (plan, messages), is_full in zip(groups, full, strict=True):
+            if is_full:
+                self._publish_rest(envelope, messages)
+            else:
+                self._publish(envelope, plan, messages)
+        self.done.append(item.id)
+
+    def _is_old(self, envelope: Envelope) -> bool:
+        return envelope.checked_us + RECHECK_US < self.now_us
+
+    def _ended(self, envelope: Envelope, message: Outgoing, *, is_old: bool) -> bool:
+        """Whether the message goes no further, for another reason than its route."""
+        if message.valid_until_us <= self.now_us:
+            self._end(message, "EXPIRED", "expired", "Its validity ended before it could be sent.")
+            return True
+        if is_old and self.blocked:
+            keys = {(0, message.to), (envelope.account_id, message.to)}
+            if keys & self.blocked:
+                self._end(message, "BLOCKED", "blocked", "The number is on the blacklist.")
+                return True
+        return False
+
+    def _groups(
+        self, envelope: Envelope, messages: Sequence[Outgoing]
+    ) -> list[tuple[Plan, list[Outgoing]]]:
+        """Messages that go the same way together; those without a way end here."""
+        groups: dict[Plan, list[Outgoing]] = {}
+        kept = self._kept(envelope)
+        for message in messages:
+            plan = kept or self._planner(envelope).plan(message.to, message.sender)
+            groups.setdefault(plan, []).append(message)
+        ways = []
+        for plan, some in groups.items():
+            if plan.route_ids:
+                ways.append((self._around_down(plan), some))
+                continue
+            for message in some:
+                text = f"No route takes this message: {plan.decision}."
+                self._end(message, "REJECTED", "no_route", text)
+        return ways
+
+    def _kept(self, envelope: Envelope) -> Plan | None:
+        """What is left of the plan of an envelope that was routed before."""
+        routes = [self.snapshot.routes.get(route_id) for route_id in envelope.plan]
+        left = tuple(route.id for route in routes if route is not None and route.active)
+        return Plan(left, envelope.rule_id, envelope.decision) if left else None
+
+    def _planner(self, envelope: Envelope) -> Planner:
+        key = (envelope.account_id, envelope.lane, envelope.is_test)
+        planner = self._planners.get(key)
+        if planner is None:
+            planner = self._planners[key] = Planner(
+                self.snapshot, envelope.account_id, self._channel, envelope.lane,
+                is_test=envelope.is_test,
+            )  # fmt: skip
+        return planner
+
+    def _around_down(self, plan: Plan) -> Plan:
+        """Routes that are down go last; when all are, the first is waited for."""
+        down = [route_id for route_id in plan.route_ids if route_id in self._load.down]
+        if not down or len(down) == len(plan.route_ids):
+            return plan
+        names = ", ".join(self.snapshot.routes[route_id].name for route_id in down)
+        up = tuple(route_id for route_id in plan.route_ids if route_id not in down)
+        return Plan((*up, *down), plan.rule_id, f"{plan.decision}; down: {names}")
+
+    def _is_full(self, plan: Plan, envelope: Envelope) -> bool:
+        route = self.snapshot.routes[plan.route_ids[0]]
+        if self._load.room(route, envelope.lane) > 0:
+            return False
+        self.full.append((envelope.account_id, envelope.lane, route))
+        return True
+
+    def _publish(self, envelope: Envelope, plan: Plan, messages: list[Outgoing]) -> None:
+        route = self.snapshot.routes[plan.route_ids[0]]
+        routed = msgspec.structs.replace(
+            envelope, plan=list(plan.route_ids), rule_id=plan.rule_id, decision=plan.decision,
+            messages=messages, snapshot=self.snapshot.version, routed_us=self.now_us,
+        )  # fmt: skip
+        self._put(gateway_queue(route.name), routed)
+        self._load.add(route.id, len(messages))
+        self._added.append((route.id, len(messages)))
+
+    def _publish_rest(self, envelope: Envelope, messages: list[Outgoing]) -> None:
+        rest = msgspec.structs.replace(envelope, messages=messages)
+        self._put(submit_queue(self._channel), rest, REST_DELAY_MS)
+
+    def _put(self, queue: str, envelope: Envelope, delay_ms: int = 0) -> None:
+        count = len(envelope.messages)
+        lane = LANE_NUMBER[envelope.lane]
+        item = NewItem(queue, lane, envelope.account_id, count, pack(envelope), delay_ms)
+        self.published.append(item)
+
+    def _end(self, message: Outgoing, status: str, code: str, text: str) -> None:
+        self.finishes.append(
+            Finish(
+                message.id, status, self.now_us, message.attempt,  # type: ignore[arg-type]
+                error_code=code, error=text, refund="always",
+            )
+        )  # fmt: skip
