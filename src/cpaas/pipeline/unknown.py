@@ -1,0 +1,214 @@
+"""Recovery of messages whose outcome nobody knows: found, sent again or ended, never blindly.
+
+A message stays SENDING while its process is dead or its answer lost. First a receipt that fits it
+alone is looked for; only after a set time the account's policy, else the lane, decides.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from cpaas.broker import embedded
+from cpaas.broker.base import NewItem
+from cpaas.broker.topology import submit_queue
+from cpaas.kit.ids import lowest_at
+from cpaas.messages import queries
+from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Channel, Envelope, Lane, Outgoing, pack
+from cpaas.messages.types import Finish, Note
+from cpaas.pipeline import recover_queries
+from cpaas.pipeline.recover_queries import Left, Unknown, Unmatched
+from cpaas.pipeline.transitions import Context, finish
+
+SECOND_US: Final = 1_000_000
+DAY_MS: Final = 86_400_000
+DEAD_AFTER_SECONDS: Final = 15.0
+WAIT_US: Final = 120 * SECOND_US
+#: how far back a claimed message may have been accepted.
+REACH_DAYS: Final = 4
+BATCH_MAX: Final = 500
+#: messages of one day noted in one sweep; the next one goes on.
+LEFT_MAX: Final = 5_000
+#: a receipt may come a little before our own note of the claim.
+EARLY_US: Final = 5 * SECOND_US
+
+_Fit = tuple[str, int, str]
+
+
+async def sweep_dead(
+    connection: Any, context: Context, *, dead_after_seconds: float = DEAD_AFTER_SECONDS
+) -> int:
+    """Note an unknown outcome for what dead instances left SENDING; returns how many."""
+    dead = await recover_queries.dead_instances(connection, dead_after_seconds)
+    if not dead:
+        return 0
+    now_ms = context.now_us // 1000
+    found: list[tuple[bytes, int, int, int]] = []
+    whole = True
+    # A day at a time, the latest first: so no statement reads more than two partitions.
+    for days in range(REACH_DAYS):
+        highest = lowest_at(now_ms + DAY_MS - days * DAY_MS).bytes
+        lowest = lowest_at(now_ms - days * DAY_MS).bytes
+        some = await recover_queries.claimed_by(connection, dead, lowest, highest, LEFT_MAX)
+        found += some
+        whole = whole and len(some) < LEFT_MAX
+    text = "The process that was sending it ended before the carrier's answer came."
+    await queries.note(
+        connection,
+        [
+            Note(one, account, context.now_us, "unknown_outcome", text, attempt, route)
+            for one, account, attempt, route in found
+        ],
+    )
+    if whole:
+        await recover_queries.mark_recovered(connection, dead)
+    return len(found)
+
+
+async def sweep_unknown(
+    connection: Any, context: Context, after: bytes, *, wait_us: int = WAIT_US
+) -> bytes:
+    """Decide about unknown outcomes; returns where the next sweep begins.
+
+    after: id of an event; all events up to it are settled.
+    """
+    events = await recover_queries.unknown_events(connection, after, BATCH_MAX)
+    if not events:
+        return after
+    by_message = {event.message_id: event for event in reversed(events)}
+    rows = [
+        row
+        for row in await recover_queries.left(connection, sorted(by_message))
+        if by_message[row.id].attempt in {0, row.attempt}
+    ]
+    fitting = await _fitting(connection, context, rows)
+    partly = await recover_queries.with_parts(connection, [row.id for row in rows])
+    adopted = [row for row in rows if row.id in fitting]
+    over = [
+        row
+        for row in rows
+        if row.id not in fitting and by_message[row.id].at_us + wait_us <= context.now_us
+    ]
+    again = [row for row in over if _goes_again(context, row, partly=row.id in partly)]
+    ended = [row for row in over if row not in again]
+    await _apply(connection, context, fitting, adopted=adopted, again=again, ended=ended)
+    decided = {row.id for row in (*adopted, *over)}
+    return _next(after, events, waiting={row.id for row in rows} - decided)
+
+
+def _next(after: bytes, events: Sequence[Unknown], *, waiting: set[bytes]) -> bytes:
+    """The last event before the first one that still waits."""
+    for event in events:
+        if event.message_id in waiting:
+            return after
+        after = event.id
+    return after
+
+
+def _goes_again(context: Context, row: Left, *, partly: bool) -> bool:
+    account = context.snapshot.accounts.get(row.account_id)
+    policy = account.unknown_outcome if account is not None else ""
+    # What a carrier has accepted in part must not go again whole, and its reference is lost.
+    if partly or row.valid_until_us <= context.now_us or policy == "fail":
+        return False
+    return policy == "resend" or row.lane == "otp"
+
+
+async def _fitting(
+    connection: Any, context: Context, rows: Sequence[Left]
+) -> dict[bytes, list[Unmatched]]:
+    """The kept receipts that fit exactly one message being sent, all with one provider id."""
+    if not rows:
+        return {}
+    receipts = await recover_queries.unmatched_of_routes(
+        connection, sorted({row.route_id for row in rows})
+    )
+    if not receipts:
+        return {}
+    lowest = lowest_at(context.now_us // 1000 - REACH_DAYS * DAY_MS).bytes
+    recipients = sorted({row.recipient for row in rows})
+    others = await recover_queries.sending_to(connection, recipients, lowest)
+    sending = Counter(_fit(recipient, route, sender) for recipient, route, sender in others)
+    told: dict[_Fit, list[Unmatched]] = {}
+    for one in receipts:
+        told.setdefault(_fit(one.recipient, one.route_id, one.sender), []).append(one)
+    found = {}
+    for row in rows:
+        fit = _fit(row.recipient, row.route_id, row.sender)
+        since = (row.claimed_us or row.created_us) - EARLY_US
+        fitting = [one for one in told.get(fit, ()) if one.received_us >= since]
+        if sending[fit] == 1 and len({one.provider_message_id for one in fitting}) == 1:
+            found[row.id] = fitting
+    return found
+
+
+def _fit(recipient: str, route_id: int, sender: str) -> _Fit:
+    return recipient.lstrip("+"), route_id, sender.lstrip("+").casefold()
+
+
+async def _apply(
+    connection: Any,
+    context: Context,
+    fitting: dict[bytes, list[Unmatched]],
+    *,
+    adopted: Sequence[Left],
+    again: Sequence[Left],
+    ended: Sequence[Left],
+) -> None:
+    wanted = [
+        Finish(
+            row.id, "SUBMITTED", context.now_us, row.attempt,
+            provider_message_id=fitting[row.id][0].provider_message_id,
+            carrier_cost_micro=_cost(context, row),
+        )
+        for row in adopted
+    ]  # fmt: skip
+    wanted += [Finish(row.id, "QUEUED", context.now_us, row.attempt) for row in again]
+    text = "The carrier's answer never came, and whether it was sent cannot be known."
+    wanted += [
+        Finish(
+            row.id, "FAILED", context.now_us, row.attempt,
+            error_code="unknown_outcome", error=text, refund="policy",
+        )
+        for row in ended
+    ]  # fmt: skip
+    if not wanted:
+        return
+    applied = {one.finish.id for one in await finish(connection, context, wanted)}
+    taken = [row for row in adopted if row.id in applied]
+    resent = [row for row in again if row.id in applied]
+    notes = [_note(context, row, "adopted", "A receipt fits this message alone.") for row in taken]
+    notes += [_note(context, row, "resent", "Sent again, outcome unknown.") for row in resent]
+    notes += [_note(context, row, "given_up", text) for row in ended if row.id in applied]
+    await queries.note(connection, notes)
+    receipts = [one.id for row in taken for one in fitting[row.id]]
+    if receipts:
+        await recover_queries.try_now(connection, receipts, context.now_us)
+    await embedded.publish(connection, [_item(context, row) for row in resent])
+
+
+def _cost(context: Context, row: Left) -> int:
+    route = context.snapshot.routes.get(row.route_id)
+    return 0 if route is None or row.is_test else route.cost_micro * row.segments
+
+
+def _note(context: Context, row: Left, kind: str, text: str) -> Note:
+    return Note(row.id, row.account_id, context.now_us, kind, text, row.attempt, row.route_id)
+
+
+def _item(context: Context, row: Left) -> NewItem:
+    """The message as it was accepted, back at the beginning of its channel's way."""
+    lane = msgspec.convert(row.lane, Lane)
+    outgoing = Outgoing(
+        row.id, row.recipient, row.sender, row.body, row.encoding, row.segments, row.attempt + 1,
+        row.created_us, row.valid_until_us, row.price_micro, row.country, row.reference,
+        row.webhook_url, dlt=msgspec.json.decode(row.dlt) if row.dlt else None,
+        content=msgspec.json.decode(row.content) if row.content else None,
+    )  # fmt: skip
+    envelope = Envelope(
+        VERSION, context.snapshot.version, row.account_id, msgspec.convert(row.channel, Channel),
+        lane, row.is_test, row.campaign_id, [], 0, "", 0, [outgoing],
+    )  # fmt: skip
+    queue = submit_queue(row.channel)
+    return NewItem(queue, LANE_NUMBER[lane], row.account_id, 1, pack(envelope))

@@ -1,0 +1,229 @@
+"""Recovery on a real database: what dead processes left, late receipts, silence, housekeeping."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.pipeline.world import PRICE, World, account, data_plane_pool, snapshot
+
+from cpaas.kit.ids import lowest_at
+from cpaas.messages.envelopes import Envelope, unpack
+from cpaas.pipeline import overdue, recover_queries, unknown
+from cpaas.pipeline.answers import commit_answers
+from cpaas.pipeline.receipts import commit_receipts
+from cpaas.pipeline.recover import jobs, run_once, run_sweeps
+
+HOUR_US = 3_600_000_000
+START = lowest_at(0).bytes
+
+
+@pytest.fixture
+async def world(dsn: str) -> AsyncIterator[World]:
+    async with data_plane_pool(dsn) as pool:
+        made = World(pool, time.time_ns() // 1000)
+        await made.open_account()
+        yield made
+
+
+async def sweep(world: World, one: Callable[..., Awaitable[Any]], *values: Any) -> Any:
+    async with world.pool.acquire() as connection, connection.transaction():
+        return await one(connection, world.context(), *values)
+
+
+async def instance(world: World, *, seconds_ago: float) -> int:
+    value = await world.pool.fetchval(
+        """INSERT INTO service_instance (service, heartbeat_at)
+           VALUES ('cpaas-sms', now() - $1 * interval '1 second') RETURNING id""",
+        seconds_ago,
+    )
+    return int(value)
+
+
+async def unknown_message(world: World, **changes: Any) -> Envelope:
+    sent = await world.message(**changes)
+    async with world.pool.acquire() as connection:
+        answer = world.answer(sent, None, error="unknown_outcome")
+        await commit_answers(connection, world.context(), [answer])
+    return sent
+
+
+async def early_receipt(world: World, provider_id: str = "p1") -> None:
+    async with world.pool.acquire() as connection:
+        await commit_receipts(connection, world.context(), [world.receipt(provider_id)])
+
+
+async def test_only_dead_instances_rows_are_noted_and_once(world: World) -> None:
+    dead, alive = await instance(world, seconds_ago=60), await instance(world, seconds_ago=0)
+    left = await world.message(claimed_by=dead)
+    running = await world.message(claimed_by=alive)
+    assert await sweep(world, unknown.sweep_dead) == 1
+    assert await sweep(world, unknown.sweep_dead) == 0
+    assert await world.kinds(left) == ["unknown_outcome"]
+    assert await world.kinds(running) == []
+
+
+async def test_nothing_is_decided_before_its_time(world: World) -> None:
+    sent = await unknown_message(world, lane="otp")
+    assert await sweep(world, unknown.sweep_unknown, START) == START
+    assert (await world.row(sent))["status"] == "SENDING"
+
+
+async def test_an_otp_is_sent_again(world: World) -> None:
+    sent = await unknown_message(world, lane="otp")
+    world.now_us += unknown.WAIT_US
+    assert await sweep(world, unknown.sweep_unknown, START) > START
+    (item,) = await world.items("cpaas.sms.submit")
+    again = unpack(item["payload"])
+    assert (again.lane, again.plan, again.messages[0].attempt) == ("otp", [], 2)
+    row = await world.row(sent)
+    assert (row["status"], row["attempt"]) == ("QUEUED", 2)
+    assert await world.kinds(sent) == ["unknown_outcome", "resent"]
+
+
+async def test_others_fail_and_keep_their_price(world: World) -> None:
+    sent = await unknown_message(world)
+    world.now_us += unknown.WAIT_US
+    await sweep(world, unknown.sweep_unknown, START)
+    row = await world.row(sent)
+    assert (row["status"], row["error_code"], row["refunded_micro"]) == (
+        "FAILED", "unknown_outcome", 0,
+    )  # fmt: skip
+    assert await world.kinds(sent) == ["unknown_outcome", "given_up"]
+    await world.money_adds_up()
+
+
+@pytest.mark.parametrize(
+    ("lane", "policy", "status"),
+    [("otp", "fail", "FAILED"), ("promotional", "resend", "QUEUED")],
+)
+async def test_the_accounts_policy_decides(
+    world: World, lane: str, policy: str, status: str
+) -> None:
+    world.snapshot = snapshot([account(1, unknown=policy, refund_failed=True)])
+    sent = await unknown_message(world, lane=lane)
+    world.now_us += unknown.WAIT_US
+    await sweep(world, unknown.sweep_unknown, START)
+    row = await world.row(sent)
+    assert row["status"] == status
+    assert row["refunded_micro"] == (PRICE if status == "FAILED" else 0)
+
+
+async def test_a_receipt_that_fits_alone_is_adopted(world: World) -> None:
+    sent = await unknown_message(world)
+    await early_receipt(world)
+    await sweep(world, unknown.sweep_unknown, START)
+    row = await world.row(sent)
+    assert (row["status"], row["provider_message_id"]) == ("SUBMITTED", "p1")
+    assert await sweep(world, overdue.sweep_unmatched) == 1
+    assert (await world.row(sent))["status"] == "DELIVERED"
+    assert await world.pool.fetchval("SELECT count(*) FROM unmatched_receipt") == 0
+    assert await world.kinds(sent) == ["unknown_outcome", "adopted"]
+
+
+async def test_a_receipt_that_fits_two_is_not_adopted(world: World) -> None:
+    sent = await unknown_message(world)
+    await world.message()
+    await early_receipt(world)
+    await sweep(world, unknown.sweep_unknown, START)
+    assert (await world.row(sent))["status"] == "SENDING"
+
+
+async def test_two_receipts_for_one_message_are_not_adopted(world: World) -> None:
+    sent = await unknown_message(world)
+    await early_receipt(world, "p1")
+    await early_receipt(world, "p2")
+    await sweep(world, unknown.sweep_unknown, START)
+    assert (await world.row(sent))["status"] == "SENDING"
+
+
+async def test_an_early_receipt_finds_its_message_later(world: World) -> None:
+    await early_receipt(world)
+    sent = await world.message()
+    async with world.pool.acquire() as connection:
+        await commit_answers(connection, world.context(), [world.answer(sent, "p1")])
+    assert await sweep(world, overdue.sweep_unmatched) == 0
+    world.now_us += 1_000_000
+    assert await sweep(world, overdue.sweep_unmatched) == 1
+    assert (await world.row(sent))["status"] == "DELIVERED"
+
+
+async def test_a_receipt_without_a_message_is_given_up_after_three_days(world: World) -> None:
+    await early_receipt(world)
+    tries = 0
+    for _ in range(200):
+        world.now_us = await world.pool.fetchval("SELECT next_try_at FROM unmatched_receipt")
+        tried = await sweep(world, overdue.sweep_unmatched)
+        tries += tried
+        if not tried:
+            break
+    row = await world.pool.fetchrow("SELECT * FROM unmatched_receipt")
+    assert row["given_up_at"] - row["received_at"] >= 72 * HOUR_US
+    assert 70 < tries < 90
+
+
+async def test_silence_ends_after_three_days_without_refund(world: World) -> None:
+    sent = await world.message()
+    async with world.pool.acquire() as connection:
+        await commit_answers(connection, world.context(), [world.answer(sent, "p1")])
+    assert await sweep(world, overdue.sweep_silent) == 0
+    world.now_us += 72 * HOUR_US + 1_000_000
+    assert await sweep(world, overdue.sweep_silent) == 1
+    row = await world.row(sent)
+    assert (row["status"], row["error_code"], row["refunded_micro"]) == (
+        "EXPIRED", "no_receipt", 0,
+    )  # fmt: skip
+
+
+async def test_stranded_messages_are_reported(world: World) -> None:
+    assert await sweep(world, overdue.sweep_stranded) == 0
+    await world.message("QUEUED")
+    assert await sweep(world, overdue.sweep_stranded) == 1
+    await world.pool.execute(
+        "INSERT INTO queue_item (queue, payload) VALUES ('cpaas.sms.submit', '')"
+    )
+    assert await sweep(world, overdue.sweep_stranded) == 0
+
+
+async def test_old_rows_go(world: World) -> None:
+    await world.pool.execute(
+        """INSERT INTO idempotency_key (account_id, key, body_hash, status, response, created_at)
+           SELECT 1, n::text, '', 202, '', now() - n * interval '20 hours'
+           FROM generate_series(0, 3) n"""
+    )
+    old = await instance(world, seconds_ago=8 * 86_400)
+    await sweep(world, unknown.sweep_dead)
+    kept = await instance(world, seconds_ago=8 * 86_400)
+    assert await sweep(world, overdue.sweep_old_rows) == 3
+    ids = [row[0] for row in await world.pool.fetch("SELECT id FROM service_instance")]
+    assert (old in ids, kept in ids) == (False, True)
+    await sweep(world, overdue.sweep_partitions)
+
+
+async def test_one_process_at_a_time_sweeps(world: World) -> None:
+    job = jobs()[2]
+    await early_receipt(world)
+    world.now_us += 1_000_000
+    async with world.pool.acquire() as other, other.transaction():
+        assert await recover_queries.elect(other, job.number)
+        await run_once(world.pool, job, world.context())
+    assert await world.pool.fetchval("SELECT tries FROM unmatched_receipt") == 0
+    await run_once(world.pool, job, world.context())
+    assert await world.pool.fetchval("SELECT tries FROM unmatched_receipt") == 1
+
+
+async def test_the_loop_brings_a_dead_senders_otp_back(world: World) -> None:
+    dead = await instance(world, seconds_ago=60)
+    sent = await world.message(lane="otp", claimed_by=dead)
+    running = asyncio.create_task(
+        run_sweeps(
+            world.pool, lambda: world.snapshot, 7, lambda: time.time_ns() // 1000,
+            unknown_wait_us=0,
+        )
+    )  # fmt: skip
+    async with asyncio.timeout(20):
+        while (await world.row(sent))["status"] != "QUEUED":
+            await asyncio.sleep(0.05)
+    running.cancel()
+    assert await world.kinds(sent) == ["unknown_outcome", "resent"]
