@@ -48,6 +48,8 @@ PARTS: dict[str, Part] = {
         _program("/usr/lib/rabbitmq/bin/rabbitmq-server"), "apt-get install rabbitmq-server"
     ),
     "chromium": Part(_program("chromium", "chromium-browser"), "apt-get install chromium"),
+    "sipp": Part(_program("sipp"), "apt-get install sip-tester"),
+    "espeak-ng": Part(_program("espeak-ng"), "apt-get install espeak-ng"),
     "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
 }
 

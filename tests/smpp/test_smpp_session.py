@@ -173,7 +173,9 @@ def test_sequence_numbers_go_round_and_skip_those_in_use() -> None:
     [sent] = replies([session.send_messages([("a", SubmitSm())], 0.0)])
     assert sent.sequence == SEQUENCE_MAX
     session._window[1] = ("used", 0.0)
-    assert session.next_sequence() == 2
+    [sent] = replies([session.send_messages([("b", SubmitSm())], 0.0)])
+    assert sent.sequence == 2
+    assert session.next_sequence() == 3
 
 
 def test_delivers_and_data_sm_get_their_own_answers() -> None:

@@ -29,7 +29,6 @@ RESPONSE = 0x80000000
 
 ESM_RECEIPT = 0x04
 ESM_INTERMEDIATE = 0x20
-ESM_TYPE_MASK = 0x3C
 ESM_UDHI = 0x40
 
 Kind = Literal["cstring", "byte", "octets", "destinations", "unsuccessful"]

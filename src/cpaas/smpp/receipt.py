@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from cpaas.smpp.layout import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE_MASK
+from cpaas.smpp.layout import ESM_INTERMEDIATE, ESM_RECEIPT
 from cpaas.smpp.pdu import DataSm, DeliverSm
 from cpaas.smpp.times import format_receipt_date, parse_receipt_date
 from cpaas.smpp.tlv import Tag, tlv_int, tlv_text
@@ -37,6 +37,8 @@ FINAL_STATES = frozenset(MessageState) - {
     MessageState.ACCEPTD,
 }
 
+# Bits 2 to 5 of esm_class name the type; these two mark receipts, the others acknowledgements.
+_REPORT = ESM_RECEIPT | ESM_INTERMEDIATE
 _BY_CODE: dict[int, MessageState] = {int(state): state for state in MessageState}
 _STATES: dict[str, MessageState] = {state.name: state for state in MessageState} | {
     "DELIVERED": MessageState.DELIVRD,
@@ -51,7 +53,11 @@ _STATES: dict[str, MessageState] = {state.name: state for state in MessageState}
     "CANCELED": MessageState.DELETED,
 }
 
-_COMMON_WORDS = 9
+_COMMON = re.compile(
+    r"id:(\S+) sub:(\S*) dlvrd:(\S*) submit date:(\S*) done date:(\S*) "
+    r"stat:(\S+) err:(\S*)(?: [Tt]ext:(.*))?",
+    re.DOTALL,
+)
 _KEY = re.compile(
     r"\b(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*[:=]\s*", re.IGNORECASE
 )
@@ -83,21 +89,20 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 def is_receipt(pdu: DeliverSm | DataSm) -> bool:
     """Tell whether the PDU reports on a message (else it is a message from a handset)."""
-    kind = pdu.esm_class & ESM_TYPE_MASK
-    if kind & ESM_RECEIPT or kind & ESM_INTERMEDIATE:
+    if pdu.esm_class & _REPORT:
         return True
     return Tag.RECEIPTED_MESSAGE_ID in pdu.tlvs and Tag.MESSAGE_STATE in pdu.tlvs
 
 
 def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
     """Read the receipt out of the PDU; None if it is none, or names no message id."""
-    if not is_receipt(pdu):
+    tlvs, esm_class = pdu.tlvs, pdu.esm_class
+    if not esm_class & _REPORT and not is_receipt(pdu):
         return None
-    tlvs = pdu.tlvs
     body = pdu.short_message if isinstance(pdu, DeliverSm) else b""
-    if not body and tlvs.get(Tag.MESSAGE_PAYLOAD):
+    if tlvs and not body and tlvs.get(Tag.MESSAGE_PAYLOAD):
         body = tlvs[Tag.MESSAGE_PAYLOAD][0]
-    intermediate = bool(pdu.esm_class & ESM_INTERMEDIATE)
+    intermediate = esm_class & ESM_INTERMEDIATE != 0
     text = body.decode("utf-16-be", "replace") if pdu.data_coding == 8 else body.decode("latin-1")
     if not tlvs:
         receipt = _common(text, intermediate=intermediate)
@@ -127,40 +132,15 @@ def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
 
 
 def _common(text: str, *, intermediate: bool) -> Receipt | None:
-    """Read the form that nearly every SMSC uses, word by word; None if it is another one."""
-    words = text.split(" ", _COMMON_WORDS)
-    if len(words) < _COMMON_WORDS:
+    """Read the form that nearly every SMSC uses; None if it is another one."""
+    match = _COMMON.fullmatch(text)
+    if match is None:
         return None
-    key, sub, dlvrd, submit, submitted, done_, done, stat, err = words[:_COMMON_WORDS]
-    if not (
-        key[:3] == "id:"
-        and sub[:4] == "sub:"
-        and dlvrd[:6] == "dlvrd:"
-        and submit == "submit"
-        and submitted[:5] == "date:"
-        and done_ == "done"
-        and done[:5] == "date:"
-        and stat[:5] == "stat:"
-        and err[:4] == "err:"
-    ):
+    message_id, sub, dlvrd, submitted, done, stat, err, rest = match.groups("")
+    state = _STATES.get(stat)
+    if state is None:
         return None
-    message_id, word = key[3:], stat[5:]
-    state = _STATES.get(word)
-    rest = words[_COMMON_WORDS] if len(words) > _COMMON_WORDS else ""
-    if not message_id or state is None or (rest and rest[:5].lower() != "text:"):
-        return None
-    return Receipt(
-        message_id,
-        state,
-        err[4:],
-        word,
-        submitted[5:],
-        done[5:],
-        sub[4:],
-        dlvrd[6:],
-        rest[5:],
-        intermediate,
-    )
+    return Receipt(message_id, state, err, stat, submitted, done, sub, dlvrd, rest, intermediate)
 
 
 def _search(text: str) -> dict[str, str]:

@@ -109,6 +109,11 @@ class Connection(Link):
         self.write(b"".join([encode(pdu) for pdu in pdus]))
         self.settle()
 
+    def ignore(self, count: int) -> None:
+        """Leave requests without an answer for good, as only a simulator or a refusal does."""
+        self.session.answered(count)
+        self.settle()
+
     def deliver(self, items: Sequence[tuple[Any, DeliverSm]]) -> None:
         """Send deliver_sm; not more than `free`."""
         self.write(self.session.send_messages(items, self._clock()))

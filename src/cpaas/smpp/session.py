@@ -74,6 +74,8 @@ class Session:
         self._control: dict[int, tuple[int, float]] = {}
         self._data_sm: set[int] = set()
         self._sequence = 0
+        # Before the numbers have gone round once none of them can be in use.
+        self._wrapped = False
         self._bind: BindRequest | None = None
         self._opened_at = self._heard_at = self._busy_at = now
         self._unbind_from_peer: tuple[int, float] | None = None
@@ -97,6 +99,7 @@ class Session:
     def next_sequence(self) -> int:
         """Return the next free number, 1 to 0x7FFFFFFF and round again."""
         while True:
+            self._wrapped = self._wrapped or self._sequence == SEQUENCE_MAX
             self._sequence = self._sequence % SEQUENCE_MAX + 1
             if self._sequence not in self._window and self._sequence not in self._control:
                 return self._sequence
@@ -135,8 +138,11 @@ class Session:
         command_id = SUBMIT_SM if self.role is Role.ESME else DELIVER_SM
         window, parts = self._window, []
         for tag, pdu in items:
-            sequence = self.next_sequence()
+            sequence = self._sequence + 1
+            if self._wrapped or sequence > SEQUENCE_MAX:
+                sequence = self.next_sequence()
             parts.append(encode_message(command_id, pdu, sequence))
+            self._sequence = sequence
             window[sequence] = (tag, now)
         return b"".join(parts)
 
