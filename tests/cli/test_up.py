@@ -51,7 +51,7 @@ class Installation:
 def installation(home: Path) -> Iterator[Installation]:
     pytest.importorskip("cpaas.services.core")
     pytest.importorskip("cpaas.services.sms")
-    pytest.importorskip("cpaas.simulators.smsc.serve")
+    pytest.importorskip("cpaas.simulators.smsc")
     made = Installation(home)
     yield made
     made.run("down")

@@ -21,7 +21,7 @@ def fake_program(name: str, port: int, mode: str = "well") -> Program:
     return Program(
         name=name,
         command=Command(argv=(sys.executable, str(script), str(port), mode), env=os.environ),
-        health=("127.0.0.1", port),
+        health=("127.0.0.1", port, "/health"),
         ports=(("CPAAS_CORE_PORT", port),),
     )
 

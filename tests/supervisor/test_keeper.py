@@ -48,7 +48,7 @@ async def test_a_crash_is_answered_by_a_restart(tmp_path: Path) -> None:
     async with kept(tmp_path, "crash") as keeper:
         await keeper.start(20)
         first = keeper.row.pid
-        host, port = keeper.program.health or ("", 0)
+        host, port, _ = keeper.program.health or ("", 0, "")
         with contextlib.suppress(OSError):
             await asyncio.to_thread(urllib.request.urlopen, f"http://{host}:{port}/crash")
         await becomes(keeper, Status.RUNNING, restarts=1)

@@ -19,6 +19,7 @@ from cpaas.config import Settings, unknown_names
 
 if TYPE_CHECKING:
     from cpaas.cli.doctor_queries import RouteBinds
+    from cpaas.services.catalogue import Service
 
 app = typer.Typer()
 
@@ -101,7 +102,6 @@ async def check_services(settings: Settings) -> list[Finding]:
 
     state = lock.read_state(settings.run)
     rows = {row.name: row for row in state.services} if state else {}
-    host = settings.reachable_host.strip("[]")
     findings = []
     for service in catalogue.active(settings):
         ports = catalogue.ports(service, settings)
@@ -116,7 +116,7 @@ async def check_services(settings: Settings) -> list[Finding]:
                 )
             )
         elif row is not None:
-            findings.append(await _answering(settings, service.name, host, ports[0][1]))
+            findings.append(await _answering(settings, service))
         else:
             findings += [
                 Finding(
@@ -135,13 +135,15 @@ async def check_services(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _answering(settings: Settings, name: str, host: str, port: int) -> Finding:
+async def _answering(settings: Settings, service: "Service") -> Finding:
+    from cpaas.services import catalogue
     from cpaas.supervisor import health
 
-    if await health.healthy(host, port):
+    name, (host, port, path) = service.name, catalogue.health(service, settings)
+    if await health.healthy(host, port, path):
         return Finding(name, "ok", f"well on port {port}")
     log = settings.logs / f"{name}.log"
-    return Finding(name, "failed", f"does not answer /health on port {port}", f"see {log}")
+    return Finding(name, "failed", f"does not answer {path} on port {port}", f"see {log}")
 
 
 async def check_database(settings: Settings) -> list[Finding]:

@@ -9,13 +9,16 @@ from cpaas.config import OPTIONS, Settings
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: the first port serves `/health`."""
+    """One row: the first port serves the page that says it is well."""
 
     name: str
     entry: str
     command: tuple[str, ...]
     ports: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    health_path: str = "/health"
+    # Its first port listens on this machine only, whatever CPAAS_HOST says.
+    loopback: bool = False
     sandbox_only: bool = False
 
 
@@ -25,6 +28,8 @@ CATALOGUE: tuple[Service, ...] = (
         entry="cpaas.services.simulator_smsc:run",
         command=("simulate", "smsc"),
         ports=("smsc_control_port", "smsc_port"),
+        health_path="/stats",
+        loopback=True,
         sandbox_only=True,
     ),
     Service(
@@ -54,6 +59,12 @@ def active(settings: Settings) -> tuple[Service, ...]:
 def ports(service: Service, settings: Settings) -> tuple[tuple[str, int], ...]:
     """Each port of a service with the variable that sets it."""
     return tuple((_ENV[name], getattr(settings, name)) for name in service.ports)
+
+
+def health(service: Service, settings: Settings) -> tuple[str, int, str]:
+    """Address, port and path of the page that says a service is well."""
+    host = "127.0.0.1" if service.loopback else settings.reachable_host.strip("[]")
+    return host, getattr(settings, service.ports[0]), service.health_path
 
 
 def url(name: str, settings: Settings) -> str | None:

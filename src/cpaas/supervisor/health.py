@@ -13,13 +13,13 @@ ANSWER_SECONDS_MAX = 2.0
 LINE_BYTES_MAX = 4096
 
 
-async def healthy(host: str, port: int) -> bool:
-    """True when `GET /health` is answered 200."""
+async def healthy(host: str, port: int, path: str = "/health") -> bool:
+    """True when the health page is answered 200."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             reader, writer = await asyncio.open_connection(host, port, limit=LINE_BYTES_MAX)
             try:
-                request = f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+                request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
                 status = await reader.readline()
             finally:

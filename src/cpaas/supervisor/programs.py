@@ -15,16 +15,12 @@ from cpaas.supervisor.types import Program
 def programs(settings: Settings) -> tuple[Program, ...]:
     """Every active service as a child of this Python."""
     env = {**os.environ, "CPAAS_HOME": str(settings.home), "CPAAS_SUPERVISED": "1"}
-    host = settings.reachable_host.strip("[]")
-    made = []
-    for service in catalogue.active(settings):
-        ports = catalogue.ports(service, settings)
-        made.append(
-            Program(
-                name=service.name,
-                command=Command(argv=(sys.executable, "-m", "cpaas", *service.command), env=env),
-                health=(host, ports[0][1]),
-                ports=ports,
-            )
+    return tuple(
+        Program(
+            name=service.name,
+            command=Command(argv=(sys.executable, "-m", "cpaas", *service.command), env=env),
+            health=catalogue.health(service, settings),
+            ports=catalogue.ports(service, settings),
         )
-    return tuple(made)
+        for service in catalogue.active(settings)
+    )

@@ -17,8 +17,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     command: Command
-    # (address, port) of its health page; None: running is being well.
-    health: tuple[str, int] | None = None
+    # Address, port and path of its health page; None: running is being well.
+    health: tuple[str, int, str] | None = None
     # Every (setting, port) it will listen on, looked at before it starts.
     ports: tuple[tuple[str, int], ...] = ()
 
