@@ -22,9 +22,7 @@ INSTANCE = 7
 async def data_plane_pool(dsn: str) -> AsyncIterator[Any]:
     """A pool with the data plane's codecs: ids as bytes, times as microseconds."""
 
-    pool = await create_pool(
-        dsn, min_size=1, max_size=6, application_name="tests", data_plane=True
-    )
+    pool = await create_pool(dsn, min_size=1, max_size=6, application_name="tests", data_plane=True)
     try:
         yield pool
     finally:

@@ -190,9 +190,7 @@ async def due_unmatched(connection: Any, now_us: int, most: int) -> list[Unmatch
 
 async def delete_unmatched(connection: Any, receipt_ids: Sequence[int]) -> None:
     """Forget receipts that found their message."""
-    await connection.execute(
-        "DELETE FROM unmatched_receipt WHERE id = any($1)", list(receipt_ids)
-    )
+    await connection.execute("DELETE FROM unmatched_receipt WHERE id = any($1)", list(receipt_ids))
 
 
 async def postpone_unmatched(
