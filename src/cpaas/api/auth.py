@@ -1,0 +1,105 @@
+"""Who calls: the key's digest is looked up in the snapshot, the address in the account's list.
+
+No framework here: the hot path and every other call use the same function.
+"""
+
+import hashlib
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+import msgspec
+
+from cpaas.api.problem import ProblemError
+from cpaas.snapshot.types import Account, ApiKey, Snapshot
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+_KEY_CHARS_MAX: Final = 200
+_HOPS_MAX: Final = 20
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """An authenticated caller."""
+
+    account: Account
+    key: ApiKey
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the call came with a test key."""
+        return self.key.kind == "test"
+
+
+def _unauthorized(detail: str) -> ProblemError:
+    return ProblemError(401, "invalid_key", detail, title="The API key is not valid")
+
+
+def presented_key(authorization: str | None, x_api_key: str | None) -> str:
+    """The key in `Authorization: Bearer` or `X-API-Key`. Errors: ProblemError 401."""
+    if authorization:
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() == "bearer" and key.strip():
+            return key.strip()
+        raise _unauthorized("Write the header as 'Authorization: Bearer <key>'.")
+    if x_api_key:
+        return x_api_key.strip()
+    raise ProblemError(
+        401, "missing_key", "Send your API key as 'Authorization: Bearer <key>' or 'X-API-Key'.",
+        title="An API key is needed",
+    )  # fmt: skip
+
+
+def authenticate(
+    snapshot: Snapshot, authorization: str | None, x_api_key: str | None, client: str
+) -> Caller:
+    """The caller of a request from address `client`. Errors: ProblemError 401 or 403."""
+    key = presented_key(authorization, x_api_key)
+    if len(key) > _KEY_CHARS_MAX:
+        raise _unauthorized("This is not a key of this platform.")
+    found = snapshot.keys.get(hashlib.sha256(key.encode(errors="replace")).digest())
+    if found is None:
+        raise _unauthorized("No such key, or it was revoked. Ask for a new one.")
+    account = snapshot.accounts.get(found.account_id)
+    if account is None or not account.active:
+        raise ProblemError(
+            403, "account_inactive", "This account is inactive; ask its operator.",
+            title="The account is inactive",
+        )  # fmt: skip
+    if account.networks and not _within(client, account.networks):
+        raise ProblemError(
+            403, "ip_not_allowed",
+            f"Calls from {client or 'this address'} are not allowed for this account; "
+            "add the address to its whitelisted IPs.",
+            title="The address is not allowed",
+        )  # fmt: skip
+    return Caller(account, found)
+
+
+@lru_cache(maxsize=4096)
+def _within(client: str, networks: tuple[Network, ...]) -> bool:
+    address = _address(client)
+    return address is not None and any(address in network for network in networks)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address
+
+
+def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> str:
+    """The caller's address: the peer's, or what a trusted proxy said of whom it forwards for.
+
+    From the right, the first hop that is no trusted proxy; what stands further left is hearsay.
+    """
+    if not forwarded_for or not trusted or not _within(peer, trusted):
+        return peer
+    for hop in reversed(forwarded_for.split(",")[-_HOPS_MAX:]):
+        address = hop.strip()
+        if not _within(address, trusted):
+            return address
+    return peer

@@ -1,0 +1,59 @@
+"""What every call needs, handed to the application once by its composition root."""
+
+import time
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+
+from cpaas.api.auth import Caller, Network, authenticate, client_address
+from cpaas.api.problem import ProblemError
+from cpaas.kit.guard import Guard
+from cpaas.kit.secrets import Keyring
+from cpaas.snapshot.holder import SnapshotHolder
+
+ApiRequest = Request[Any, Any, State]
+
+
+class Api(msgspec.Struct):
+    """The parts behind the API. pool: a data-plane pool (ids as bytes, times as micros)."""
+
+    pool: Any
+    snapshots: SnapshotHolder
+    keyring: Keyring
+    guard: Guard
+    currency: str
+    instance_id: int
+    trusted: tuple[Network, ...] = ()
+
+    @staticmethod
+    def now_us() -> int:
+        """Unix microseconds."""
+        return time.time_ns() // 1000
+
+    def client(self, request: ApiRequest) -> str:
+        """The caller's address."""
+        peer = request.client.host if request.client else ""
+        return client_address(peer, request.headers.get("x-forwarded-for"), self.trusted)
+
+
+async def provide_api(state: State) -> Api:
+    """The parts, for handlers that name them `api`."""
+    api: Api = state.api
+    return api
+
+
+async def provide_caller(request: ApiRequest, state: State) -> Caller:
+    """The authenticated caller, for handlers that name it `caller`. Errors: ProblemError."""
+    api: Api = state.api
+    if not api.snapshots.confirmed:
+        raise ProblemError(
+            503, "unavailable", "The configuration cannot be confirmed; try again.", retry_after=1
+        )
+    return authenticate(
+        api.snapshots.current,
+        request.headers.get("authorization"),
+        request.headers.get("x-api-key"),
+        api.client(request),
+    )
