@@ -10,7 +10,7 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Make and change accounts.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make and change accounts.")
 Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
 
 

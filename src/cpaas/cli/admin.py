@@ -6,7 +6,7 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Make admins, reset passwords.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make admins, reset passwords.")
 
 
 @app.command()

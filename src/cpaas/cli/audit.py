@@ -7,7 +7,7 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Show and check the audit log.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Show and check the audit log.")
 
 
 @app.command(name="list")

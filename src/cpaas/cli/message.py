@@ -10,7 +10,7 @@ import typer
 from cpaas.cli import output
 from cpaas.kit import money
 
-app = typer.Typer(no_args_is_help=True, help="Look at messages.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at messages.")
 Id = Annotated[str, typer.Argument(help="The message's id.", show_default=False)]
 _TIMES = ("created_at", "send_at", "routed_at", "claimed_at", "submitted_at", "delivered_at",
           "read_at", "final_at", "valid_until")  # fmt: skip

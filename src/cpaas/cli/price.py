@@ -6,7 +6,7 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Set and show prices.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Set and show prices.")
 Account = Annotated[str, typer.Option(help="Account; left out: the default of new accounts.")]
 
 

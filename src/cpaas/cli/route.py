@@ -7,7 +7,7 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Connect to carriers.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Connect to carriers.")
 Name = Annotated[str, typer.Argument(help="The route's name, such as smpp1.", show_default=False)]
 
 

@@ -6,7 +6,9 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Say which messages take which route.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Say which messages take which route."
+)
 Id = Annotated[int, typer.Argument(help="The rule's id; see `rule list`.")]
 
 

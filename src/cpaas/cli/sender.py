@@ -7,7 +7,9 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Request and approve sender ids.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Request and approve sender ids."
+)
 Value = Annotated[str, typer.Argument(help="The sender, such as MYBRAND.", show_default=False)]
 Account = Annotated[str, typer.Option(help="The account that owns it.")]
 Channel = Annotated[str, typer.Option(help="sms or voice.")]

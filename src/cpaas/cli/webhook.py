@@ -6,7 +6,9 @@ import typer
 
 from cpaas.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Show and set where an account's events go.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Show and set where an account's events go."
+)
 Account = Annotated[str, typer.Option(help="The account; a short-lived key is made.")]
 Key = Annotated[str, typer.Option(help="API key to use instead.")]
 

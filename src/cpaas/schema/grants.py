@@ -7,7 +7,8 @@ lists here is closed to the portal: "permission denied".
 from django.db.backends.utils import CursorWrapper
 
 PORTAL = "cpaas_portal"
-ACCOUNT = "nullif(current_setting('app.account_id', true), '')::bigint"
+# Account 0 marks rows of the platform (global blacklist, audit): it is nobody's account.
+ACCOUNT = "nullif(nullif(current_setting('app.account_id', true), ''), '0')::bigint"
 OWN = f"account_id = {ACCOUNT}"
 
 #: tables keyed by account_id -> what the portal may do with its own rows.
