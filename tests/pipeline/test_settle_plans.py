@@ -56,7 +56,7 @@ def test_an_index_without_the_id_would_read_whole_days(connection: psycopg.Conne
 
 def test_transitions_and_states_find_messages_by_id(connection: psycopg.Connection) -> None:
     text = plan(connection, queries.APPLY)
-    assert "Index Cond: ((id = ANY ($1)) AND (id >= $11) AND (id <= $12))" in text
+    assert "Index Cond: ((id = ANY ($1)) AND (id >= $12) AND (id <= $13))" in text
     assert "Seq Scan" not in text
     text = plan(connection, receipt_queries.STATES)
     assert "Index Cond: ((id = ANY ($1)) AND (id >= $2) AND (id <= $3))" in text

@@ -21,35 +21,43 @@ _FINAL: Final = sorted(FINAL)
 # submitted_at and delivered_at stay NULL where a step was skipped: that tells the counters so.
 APPLY: Final = """
 UPDATE message m SET
-  status = g.status,
-  attempt = m.attempt + (g.status = 'QUEUED' AND m.status <> 'SCHEDULED')::int,
-  route_id = CASE WHEN g.route_id > 0 THEN g.route_id ELSE m.route_id END,
-  provider_message_id = CASE WHEN g.status = 'QUEUED' THEN NULL
+  status = k.status,
+  attempt = m.attempt + (k.status = 'QUEUED' AND m.status <> 'SCHEDULED')::int,
+  route_id = CASE WHEN k.route_id > 0 THEN k.route_id ELSE m.route_id END,
+  provider_message_id = CASE WHEN k.status = 'QUEUED' THEN NULL
                              ELSE coalesce(g.provider_id, m.provider_message_id) END,
-  carrier_cost_micro = m.carrier_cost_micro + g.cost,
-  claimed_by = CASE WHEN g.status = 'QUEUED' THEN 0 ELSE m.claimed_by END,
-  submitted_at = CASE g.status WHEN 'SUBMITTED' THEN g.at WHEN 'QUEUED' THEN NULL
+  carrier_cost_micro = m.carrier_cost_micro + k.cost,
+  claimed_by = CASE WHEN k.status = 'QUEUED' THEN 0 ELSE m.claimed_by END,
+  submitted_at = CASE k.status WHEN 'SUBMITTED' THEN g.at WHEN 'QUEUED' THEN NULL
                                ELSE m.submitted_at END,
-  delivered_at = CASE g.status WHEN 'DELIVERED' THEN g.at ELSE m.delivered_at END,
-  read_at = CASE g.status WHEN 'READ' THEN g.at ELSE m.read_at END,
-  final_at = CASE WHEN g.status = any($13) THEN coalesce(m.final_at, g.at) END,
-  final_by = CASE WHEN g.status = any($13) THEN $14 ELSE 0 END,
-  error_code = g.error_code,
-  error = g.error,
-  refunded_micro = CASE WHEN g.refund = 'always'
-                          OR (g.refund = 'policy' AND m.account_id = any($15))
+  delivered_at = CASE k.status WHEN 'DELIVERED' THEN g.at ELSE m.delivered_at END,
+  read_at = CASE k.status WHEN 'READ' THEN g.at ELSE m.read_at END,
+  final_at = CASE WHEN k.status = any($14) THEN coalesce(m.final_at, g.at) END,
+  final_by = CASE WHEN k.status = any($14) THEN $15 ELSE 0 END,
+  error_code = k.error_code,
+  error = k.error,
+  refunded_micro = CASE WHEN k.refund = 'always'
+                          OR (k.refund = 'policy' AND m.account_id = any($16))
                         THEN m.price_micro ELSE m.refunded_micro END
-FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[],
-            $7::bigint[], $8::text[], $9::text[], $10::text[])
-     WITH ORDINALITY g(id, attempt, status, at, route_id, provider_id, cost, error_code, error,
-                       refund, number)
-WHERE m.id = g.id AND m.id = any($1) AND m.id >= $11 AND m.id <= $12
+FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::int[])
+       WITH ORDINALITY g(id, attempt, at, provider_id, kind, number)
+  JOIN unnest($6::text[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[])
+       WITH ORDINALITY k(status, route_id, cost, error_code, error, refund, kind)
+       ON k.kind = g.kind
+WHERE m.id = g.id AND m.id = any($1) AND m.id >= $12 AND m.id <= $13
   AND (g.attempt = 0 OR m.attempt = g.attempt)
-  AND m.status || '>' || g.status = any($16)
+  AND m.status || '>' || k.status = any($17)
 RETURNING g.number, m.account_id, m.attempt, m.route_id, m.campaign_id, m.price_micro,
   m.refunded_micro, m.segments, m.is_test, m.channel, m.recipient, m.sender, m.reference,
   m.provider_message_id, m.country, m.webhook_url, m.submitted_at, m.delivered_at
 """
+
+
+_Kind = tuple[str, int, int, str, str, str]
+
+
+def _kind(f: Finish) -> _Kind:
+    return f.status, f.route_id, f.carrier_cost_micro, f.error_code, f.error, f.refund
 
 
 async def apply(
@@ -60,20 +68,24 @@ async def apply(
     refunding: accounts whose policy refunds what a carrier failed.
     """
     ordered = sorted(finishes, key=lambda finish: finish.id)
-    columns = zip(
-        *[
-            (
-                f.id, f.attempt, f.status, f.at_us, f.route_id, f.provider_message_id,
-                f.carrier_cost_micro, f.error_code, f.error, f.refund,
-            )
-            for f in ordered
-        ],
-        strict=True,
-    )  # fmt: skip
+    # Most of a batch wants the same: that is sent once, which halves the cost of encoding.
+    kinds: dict[_Kind, int] = {}
+    numbers = [kinds.setdefault(_kind(f), len(kinds) + 1) for f in ordered]
     rows = await connection.fetch(
-        APPLY, *map(list, columns), ordered[0].id, ordered[-1].id, _FINAL, final_by,
-        refunding, _ALLOWED,
-    )  # fmt: skip
+        APPLY,
+        [f.id for f in ordered],
+        [f.attempt for f in ordered],
+        [f.at_us for f in ordered],
+        [f.provider_message_id for f in ordered],
+        numbers,
+        *map(list, zip(*kinds, strict=True)),
+        ordered[0].id,
+        ordered[-1].id,
+        _FINAL,
+        final_by,
+        refunding,
+        _ALLOWED,
+    )
     return [Applied(ordered[row[0] - 1], *row[1:]) for row in rows]
 
 
