@@ -15,7 +15,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.refusing = False
-        self.losing_answers = False
+        self.losing_the_next_answer = False
         self.port = 0
 
     async def start(self) -> None:
@@ -66,7 +66,8 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                if answers and self.losing_answers:
+                if answers and self.losing_the_next_answer:
+                    self.losing_the_next_answer = False
                     return
                 writer.write(data)
                 await writer.drain()

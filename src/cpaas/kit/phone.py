@@ -117,7 +117,7 @@ def _plan(start: str) -> _Plan | None:
             if region == _NOT_A_COUNTRY
             else PhoneMetadata.metadata_for_region(region)
         )
-        if metadata is not None:
+        if metadata is not None and metadata.general_desc is not None:
             lengths.update(metadata.general_desc.possible_length)
     main = "" if regions[0] == _NOT_A_COUNTRY else regions[0]
     whole = {len(str(code)) + national for national in lengths}

@@ -1,0 +1,157 @@
+"""SQL of acceptance: one look-up and one statement for all requests that gathered.
+
+The statement stores messages, takes the money, writes ledger, counters and queue items and wakes
+consumers in one implicit transaction, so that a batch costs one round trip and one commit.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+_MESSAGE: Final = (
+    ("id", "uuid"), ("account_id", "bigint"), ("created_at", "timestamptz"),
+    ("send_at", "timestamptz"), ("valid_until", "timestamptz"), ("final_at", "timestamptz"),
+    ("price_micro", "bigint"), ("actor_id", "bigint"), ("campaign_id", "bigint"),
+    ("segments", "smallint"), ("is_test", "boolean"), ("channel", "text"), ("lane", "text"),
+    ("status", "text"), ("origin", "text"), ("recipient", "text"), ("sender", "text"),
+    ("body", "text"), ("encoding", "text"), ("country", "text"), ("reference", "text"),
+    ("webhook_url", "text"), ("error_code", "text"), ("dlt", "jsonb"),
+)  # fmt: skip
+MESSAGE_COLUMNS: Final = tuple(name for name, _ in _MESSAGE)
+_NAMES: Final = ", ".join(MESSAGE_COLUMNS)
+#: the first 3 parameters are the wallets, then follow the messages.
+_AT: Final = 3 + len(_MESSAGE)
+_ARRAYS: Final = ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(_MESSAGE, 3))
+
+# An account whose wallet row is not returned by `paid` cannot pay for all its messages together:
+# nothing of it is stored, and its requests are decided one by one under its wallet's lock.
+STORE: Final = f"""
+WITH need AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[]) n (account_id, micro)
+), paid AS (
+    UPDATE wallet w SET balance_micro = w.balance_micro - n.micro FROM need n
+    WHERE w.account_id = n.account_id AND w.account_id = ANY ($1::bigint[])
+      AND w.balance_micro - n.micro >= -w.credit_limit_micro
+    RETURNING w.account_id
+), unpaid AS MATERIALIZED (
+    SELECT account_id FROM need EXCEPT SELECT account_id FROM paid
+), item AS MATERIALIZED (
+    SELECT * FROM unnest({_ARRAYS}) m ({_NAMES})
+    WHERE m.account_id <> ALL (ARRAY (SELECT account_id FROM unpaid))
+), stored AS (
+    INSERT INTO message ({_NAMES}) SELECT {_NAMES} FROM item
+), debited AS (
+    INSERT INTO ledger_entry (account_id, kind, amount_micro, message_id, attempt)
+    SELECT account_id, 'DEBIT', -price_micro, id, 1 FROM item WHERE price_micro > 0
+), queued AS (
+    INSERT INTO queue_item (queue, lane, account_id, available_at, messages, payload)
+    SELECT q, l, a, now() + d * interval '1 microsecond', m, p
+    FROM unnest(${_AT}::text[], ${_AT + 1}::smallint[], ${_AT + 2}::bigint[],
+                ${_AT + 3}::bigint[], ${_AT + 4}::integer[], ${_AT + 5}::bytea[])
+         AS i (q, l, a, d, m, p)
+    WHERE a <> ALL (ARRAY (SELECT account_id FROM unpaid))
+), kept AS (
+    INSERT INTO idempotency_key (account_id, key, body_hash, status, response)
+    SELECT a, k, h, s, r
+    FROM unnest(${_AT + 6}::bigint[], ${_AT + 7}::text[], ${_AT + 8}::bytea[],
+                ${_AT + 9}::smallint[], ${_AT + 10}::bytea[]) AS i (a, k, h, s, r)
+    WHERE a <> ALL (ARRAY (SELECT account_id FROM unpaid))
+), counted AS (
+    INSERT INTO counter_minute AS c (minute, account_id, channel, route_id, country, instance_id,
+        accepted, segments, blocked, charged_micro)
+    SELECT minute, a, channel, 0, country, ${_AT + 12}::bigint, n, s, b, micro
+    FROM unnest(${_AT + 13}::timestamptz[], ${_AT + 14}::bigint[], ${_AT + 15}::text[],
+                ${_AT + 16}::text[], ${_AT + 17}::bigint[], ${_AT + 18}::bigint[],
+                ${_AT + 19}::bigint[], ${_AT + 20}::bigint[])
+         AS i (minute, a, channel, country, n, s, b, micro)
+    WHERE a <> ALL (ARRAY (SELECT account_id FROM unpaid))
+    ON CONFLICT (minute, account_id, channel, route_id, country, instance_id) DO UPDATE SET
+        accepted = c.accepted + excluded.accepted, segments = c.segments + excluded.segments,
+        blocked = c.blocked + excluded.blocked,
+        charged_micro = c.charged_micro + excluded.charged_micro
+)
+SELECT ARRAY (SELECT account_id FROM unpaid),
+    CASE WHEN ${_AT + 11}::text <> '' THEN pg_notify('queue', ${_AT + 11}::text) END
+"""
+
+BLOCKED: Final = """
+SELECT number, account_id FROM blacklist_entry
+WHERE number = ANY ($1::text[]) AND account_id = ANY ($2::bigint[])
+"""
+ANSWERED: Final = """
+SELECT account_id, key, body_hash, status, response,
+    created_at < now() - interval '24 hours' AS expired
+FROM idempotency_key WHERE account_id = ANY ($1::bigint[]) AND key = ANY ($2::text[])
+"""
+
+
+async def store(connection: Any, columns: Sequence[Any]) -> list[int]:
+    """Store and charge a batch; returns the accounts that could not pay, of which nothing is."""
+    row = await connection.fetchrow(STORE, *columns)
+    return list(row[0])
+
+
+async def blocked(connection: Any, numbers: list[str], accounts: list[int]) -> list[Any]:
+    """(number, account_id) of blacklist entries; `accounts` must hold 0 for the global ones."""
+    rows: list[Any] = await connection.fetch(BLOCKED, numbers, accounts)
+    return rows
+
+
+async def answered(connection: Any, accounts: list[int], keys: list[str]) -> list[Any]:
+    """Answers that were given to requests with these Idempotency-Keys."""
+    rows: list[Any] = await connection.fetch(ANSWERED, accounts, keys)
+    return rows
+
+
+async def forget_keys(connection: Any, accounts: list[int], keys: list[str]) -> None:
+    """Deletes these Idempotency-Keys if they are older than 24 hours."""
+    await connection.execute(
+        """DELETE FROM idempotency_key WHERE account_id = ANY ($1::bigint[])
+           AND key = ANY ($2::text[]) AND created_at < now() - interval '24 hours'""",
+        accounts, keys,
+    )  # fmt: skip
+
+
+async def sweep_keys(connection: Any, most: int) -> int:
+    """Deletes up to `most` Idempotency-Keys older than 24 hours; returns how many."""
+    status: str = await connection.execute(
+        """DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (
+             SELECT ctid FROM idempotency_key WHERE created_at < now() - interval '24 hours'
+             ORDER BY created_at LIMIT $1))""",
+        most,
+    )
+    return int(status.rsplit(maxsplit=1)[-1])
+
+
+async def lock_wallet(connection: Any, account_id: int) -> tuple[int, int]:
+    """Locks a wallet; returns its balance and what may be spent with the credit limit."""
+    row = await connection.fetchrow(
+        """SELECT balance_micro, balance_micro + credit_limit_micro FROM wallet
+           WHERE account_id = $1 FOR UPDATE""",
+        account_id,
+    )
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+async def stored(connection: Any, ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these messages exist."""
+    rows = await connection.fetch(
+        "SELECT id FROM message WHERE id = ANY ($1::uuid[]) AND id >= $2 AND id <= $3",
+        list(ids), min(ids), max(ids),
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def end_backend(connection: Any, pid: int) -> bool:
+    """Ends a server process of ours whose answer was lost; whether it is gone already."""
+    alive = await connection.fetchval(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1", pid
+    )
+    return alive is None
+
+
+async def queue_items(connection: Any) -> int:
+    """About how many items all queues hold: the statistics' figure, at no cost by its size."""
+    found: int | None = await connection.fetchval(
+        "SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 'queue_item'"
+    )
+    return found or 0

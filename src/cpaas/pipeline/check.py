@@ -1,0 +1,257 @@
+"""The pure checks of a message before it is accepted; REST, SMPP and campaigns share them.
+
+What does not depend on the recipient is checked once (`prepare`), the rest per recipient
+(`address`), so that a list costs little more than its numbers.
+"""
+
+from collections.abc import Callable
+from typing import Final, cast
+
+import msgspec
+
+from cpaas.billing.price import quote
+from cpaas.kit.errors import InputError
+from cpaas.kit.guard import GuardError, parse_url
+from cpaas.kit.ids import new_id
+from cpaas.kit.phone import read
+from cpaas.messages.envelopes import CHANNELS, Channel, Outgoing
+from cpaas.pipeline.drafts import Author, Draft, Idempotency, Outcome, Submission
+from cpaas.pipeline.refusals import RefusedError
+from cpaas.routing.plan import Planner
+from cpaas.smpp.text import plan
+from cpaas.snapshot.types import Account, Snapshot
+
+SEGMENTS_MAX: Final = 10
+TEXT_CHARS_MAX: Final = 10_000
+REFERENCE_CHARS_MAX: Final = 200
+SECOND_US: Final = 1_000_000
+#: what is due so soon goes at once.
+SCHEDULED_FROM_US: Final = SECOND_US
+AHEAD_US_MAX: Final = 30 * 86_400 * SECOND_US
+VALIDITY_SECONDS: Final = 86_400
+OTP_VALIDITY_SECONDS: Final = 600
+VALIDITY_SECONDS_MIN: Final = 60
+VALIDITY_SECONDS_MAX: Final = 72 * 3600
+DLT_FIELDS: Final = frozenset({"pe_id", "template_id", "tm_id"})
+DLT_CHARS_MAX: Final = 64
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A draft that passed every check that does not depend on the recipient."""
+
+    snapshot: Snapshot
+    author: Author
+    account: Account
+    draft: Draft
+    encoding: str
+    segments: int
+    #: "" = every recipient's route decides.
+    sender: str
+    now_us: int
+    send_at_us: int | None
+    valid_until_us: int
+
+
+def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Prepared:
+    """Check all but the recipient. Errors: RefusedError."""
+    account = snapshot.accounts.get(author.account_id)
+    if account is None or not account.active:
+        raise RefusedError("account_inactive", "This account is inactive; ask its operator.")
+    if draft.channel not in CHANNELS:
+        raise RefusedError(
+            "unknown_channel",
+            f"There is no channel {draft.channel[:40]!r}; use one of {', '.join(CHANNELS)}.",
+            "channel",
+        )
+    if draft.channel not in account.channels:
+        raise RefusedError(
+            "channel_disabled", f"{draft.channel} is switched off for this account.", "channel"
+        )
+    encoding, segments = _text(draft.text)
+    _check_rest(draft)
+    sender = _sender(snapshot, author.account_id, draft)
+    send_at_us = _send_at(draft.send_at_us, now_us)
+    valid_until_us = (send_at_us or now_us) + _validity(draft) * SECOND_US
+    return Prepared(
+        snapshot, author, account, draft, encoding, segments, sender, now_us, send_at_us,
+        valid_until_us,
+    )  # fmt: skip
+
+
+def address(prepared: Prepared, to: str) -> Outgoing:
+    """The message to one recipient, priced. Errors: RefusedError."""
+    author, draft = prepared.author, prepared.draft
+    try:
+        number = read(to, test_allowed=author.is_test)
+    except InputError as error:
+        raise RefusedError("invalid_number", f"{error.what}; {error.todo}.", "to") from None
+    countries = prepared.account.countries
+    if countries and number.country not in countries and number.country:
+        raise RefusedError(
+            "country_not_allowed",
+            f"This account may not send to {number.country} (+{number.digits}).",
+            "to",
+        )
+    price = quote(
+        prepared.snapshot, author.account_id, draft.channel, number.digits, prepared.segments
+    )
+    if price is None and not author.is_test:
+        raise RefusedError(
+            "no_price", f"No price is set for {draft.channel} to +{number.digits}.", "to"
+        )
+    recipient = f"+{number.digits}"
+    return Outgoing(
+        new_id().bytes,
+        recipient,
+        prepared.sender or _route_sender(prepared, recipient),
+        draft.text,
+        prepared.encoding,
+        prepared.segments,
+        1,
+        prepared.now_us,
+        prepared.valid_until_us,
+        0 if author.is_test else price or 0,
+        number.country,
+        draft.reference,
+        draft.webhook_url,
+        draft.registered_delivery,
+        0,
+        draft.dlt,
+    )
+
+
+def submission(
+    prepared: Prepared,
+    messages: list[Outgoing],
+    done: Callable[[Outcome], None] = lambda _outcome: None,
+    idempotency: Idempotency | None = None,
+) -> Submission:
+    """Addressed messages of one draft, ready for `Acceptor.put` or `Acceptor.accept`."""
+    draft = prepared.draft
+    return Submission(
+        prepared.author, cast("Channel", draft.channel), draft.lane, prepared.send_at_us,
+        messages, done, idempotency,
+    )  # fmt: skip
+
+
+def _text(text: str) -> tuple[str, int]:
+    if not text.strip():
+        raise RefusedError("text_required", "The text is empty.", "text")
+    if "\0" in text:
+        raise RefusedError("invalid_text", "The text contains a NUL character.", "text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RefusedError(
+            "invalid_text", "The text contains half of a surrogate pair.", "text"
+        ) from None
+    if len(text) > TEXT_CHARS_MAX:
+        raise RefusedError(
+            "text_too_long",
+            f"The text has {len(text)} characters; at most {SEGMENTS_MAX} segments are sent.",
+            "text",
+        )
+    planned = plan(text)
+    if planned.segments > SEGMENTS_MAX:
+        forced = f", since {planned.forcing_char!r} forces it" if planned.forcing_char else ""
+        raise RefusedError(
+            "text_too_long",
+            f"The text needs {planned.segments} segments in {planned.encoding.value}{forced};"
+            f" at most {SEGMENTS_MAX} are sent.",
+            "text",
+        )
+    return planned.encoding.value, planned.segments
+
+
+def _check_rest(draft: Draft) -> None:
+    if draft.reference:
+        _short(draft.reference, "reference", REFERENCE_CHARS_MAX)
+    if draft.webhook_url:
+        try:
+            parse_url(draft.webhook_url)
+        except GuardError as error:
+            raise RefusedError("validation_error", f"{error}.", "webhook_url") from None
+    for name, value in (draft.dlt or {}).items():
+        if name not in DLT_FIELDS:
+            raise RefusedError(
+                "validation_error",
+                f"dlt has no field {name[:40]!r}; it has {', '.join(sorted(DLT_FIELDS))}.",
+                "dlt",
+            )
+        _short(value, f"dlt.{name}", DLT_CHARS_MAX)
+
+
+def _short(value: str, field: str, most: int) -> None:
+    if len(value) > most:
+        raise RefusedError(
+            "validation_error",
+            f"{field} has {len(value)} characters; at most {most} are kept.",
+            field,
+        )
+    if "\0" in value or not value.isprintable():
+        raise RefusedError(
+            "validation_error", f"{field} contains characters that cannot be printed.", field
+        )
+
+
+def _send_at(send_at_us: int | None, now_us: int) -> int | None:
+    """When a scheduled message goes; None for what is due anyway."""
+    if send_at_us is None or send_at_us <= now_us + SCHEDULED_FROM_US:
+        return None
+    if send_at_us > now_us + AHEAD_US_MAX:
+        raise RefusedError("validation_error", "send_at is more than 30 days ahead.", "send_at")
+    return send_at_us
+
+
+def _validity(draft: Draft) -> int:
+    seconds = draft.validity_seconds
+    if seconds is None:
+        return OTP_VALIDITY_SECONDS if draft.lane == "otp" else VALIDITY_SECONDS
+    if not VALIDITY_SECONDS_MIN <= seconds <= VALIDITY_SECONDS_MAX:
+        raise RefusedError(
+            "validation_error",
+            f"validity_seconds is {seconds}; use {VALIDITY_SECONDS_MIN} to {VALIDITY_SECONDS_MAX}.",
+            "validity_seconds",
+        )
+    return seconds
+
+
+def _sender(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
+    own = snapshot.senders.get((account_id, draft.channel), {})
+    value = draft.sender
+    if not value:
+        default = snapshot.default_senders.get((account_id, draft.channel))
+        if default is not None and default.status == "APPROVED":
+            return default.value
+        approved = [one.value for one in own.values() if one.status == "APPROVED"]
+        return approved[0] if len(approved) == 1 else ""
+    found = own.get(value) or own.get(f"+{value}")
+    if found is None:
+        raise RefusedError(
+            "sender_not_approved",
+            f"This account has no {draft.channel} sender {value[:40]!r}; request it first.",
+            "from",
+        )
+    if found.status != "APPROVED":
+        raise RefusedError(
+            "sender_not_approved", f"The sender {found.value} is {found.status}.", "from"
+        )
+    return found.value
+
+
+def _route_sender(prepared: Prepared, recipient: str) -> str:
+    """The default sender of the first route that this message would take."""
+    snapshot, author, draft = prepared.snapshot, prepared.author, prepared.draft
+    planner = Planner(
+        snapshot, author.account_id, draft.channel, draft.lane, is_test=author.is_test
+    )
+    for route_id in planner.plan(recipient, "").route_ids[:1]:
+        sender = snapshot.routes[route_id].default_sender
+        if sender:
+            return sender
+    raise RefusedError(
+        "sender_required",
+        f"Name a sender in `from`: this account has no default {draft.channel} sender, more or"
+        " less than one approved, and the route has none.",
+        "from",
+    )

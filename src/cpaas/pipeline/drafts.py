@@ -1,0 +1,80 @@
+"""What somebody wants to send (a draft) and what is ready to be stored (a submission)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from cpaas.messages.envelopes import Channel, Lane, Outgoing
+from cpaas.pipeline.refusals import RefusedError
+
+Origin = Literal["api", "smpp", "campaign", "portal"]
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Who sends: the account, by which door, and the key, bind or user (actor_id)."""
+
+    account_id: int
+    origin: Origin
+    is_test: bool = False
+    actor_id: int = 0
+    campaign_id: int = 0
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """Content and wishes that all recipients share. Times are Unix microseconds."""
+
+    channel: str
+    text: str
+    sender: str = ""
+    lane: Lane = "transactional"
+    reference: str = ""
+    webhook_url: str = ""
+    send_at_us: int | None = None
+    validity_seconds: int | None = None
+    registered_delivery: int = 1
+    dlt: dict[str, str] | None = None
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """The stored answer to the same request with the same Idempotency-Key."""
+
+    status: int
+    body: bytes
+
+
+class Idempotency(msgspec.Struct, frozen=True):
+    """A request's Idempotency-Key, the hash of its body, and the answer to store."""
+
+    key: str
+    body_hash: bytes
+    status: int
+    answer: bytes
+
+
+#: None: stored. Else why not, or what was answered the first time.
+Outcome = RefusedError | Replay | None
+
+
+class Submission(msgspec.Struct):
+    """Messages that are stored and charged together or not at all.
+
+    done is called exactly once, from the event loop, with the outcome.
+    """
+
+    author: Author
+    channel: Channel
+    lane: Lane
+    send_at_us: int | None
+    messages: list[Outgoing]
+    done: Callable[[Outcome], None]
+    idempotency: Idempotency | None = None
+    #: recipients on the blacklist, known once it was asked.
+    blocked: set[str] = msgspec.field(default_factory=set)
+
+    @property
+    def cost_micro(self) -> int:
+        """What all messages that are not blocked cost."""
+        if not self.blocked:
+            return sum([message.price_micro for message in self.messages])
+        return sum([m.price_micro for m in self.messages if m.to not in self.blocked])

@@ -1,0 +1,67 @@
+"""The closed catalogue of reasons for which a message is not accepted.
+
+REST shows a reason as a problem document, SMPP as a command_status; neither makes up its own.
+"""
+
+from typing import Final
+
+import msgspec
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One class of refusal; `status` is its HTTP status."""
+
+    code: str
+    status: int
+    title: str
+
+
+_ALL: Final = (
+    Reason("account_inactive", 403, "The account is inactive"),
+    Reason("channel_disabled", 403, "The channel is switched off for this account"),
+    Reason("insufficient_balance", 402, "Not enough balance"),
+    Reason("invalid_number", 422, "The number is not valid"),
+    Reason("no_recipients", 422, "No recipients"),
+    Reason("too_many_recipients", 422, "Too many recipients"),
+    Reason("no_valid_recipient", 422, "No recipient can be sent to"),
+    Reason("country_not_allowed", 422, "The country is not allowed"),
+    Reason("sender_required", 422, "A sender is required"),
+    Reason("sender_not_approved", 422, "The sender is not approved"),
+    Reason("no_price", 422, "No price is set"),
+    Reason("text_required", 422, "The text is empty"),
+    Reason("text_too_long", 422, "The text is too long"),
+    Reason("invalid_text", 422, "The text cannot be sent"),
+    Reason("validation_error", 422, "The request is not valid"),
+    Reason("unknown_channel", 422, "There is no such channel"),
+    Reason("not_supported", 422, "Not supported yet"),
+    Reason("idempotency_key_reused", 422, "The Idempotency-Key was used for another request"),
+    Reason("idempotency_in_progress", 409, "The first request with this key is still running"),
+    Reason("busy", 503, "Too much is waiting"),
+    Reason("unavailable", 503, "The database cannot be reached"),
+    Reason("outcome_unknown", 503, "It is not known whether the messages were stored"),
+    Reason("internal_error", 500, "An unexpected error"),
+)
+REASONS: Final[dict[str, Reason]] = {reason.code: reason for reason in _ALL}
+
+
+class RefusedError(Exception):
+    """A message or a whole request is not accepted, and nothing of it is stored.
+
+    field: the input at fault, "" if none is. ids: only for outcome_unknown. retry_after: seconds.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        field: str = "",
+        *,
+        ids: tuple[str, ...] = (),
+        retry_after: int = 0,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.ids = ids
+        self.retry_after = retry_after
