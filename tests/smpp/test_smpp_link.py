@@ -92,6 +92,15 @@ async def test_a_wrong_password_is_reported_by_name(pair: Pair) -> None:
     assert "ESME_RINVPASWD" in client.last_error
 
 
+async def test_a_bind_that_cannot_be_written_is_reported(pair: Pair) -> None:
+    await pair.serve()
+    client, esme, _ = pair.connect(password="longer than eight")
+    await until(lambda: esme.lost)
+    assert "password is longer" in client.last_error
+    hopeless, _, _ = pair.connect(host="no..such..host")
+    await until(lambda: "cannot connect" in hopeless.last_error)
+
+
 async def test_no_answer_in_time(pair: Pair) -> None:
     pair.answering = False
     await pair.serve()

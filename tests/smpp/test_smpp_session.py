@@ -3,7 +3,7 @@
 import pytest
 
 from cpaas.smpp.codec import PduBuffer, decode, encode
-from cpaas.smpp.errors import SessionError
+from cpaas.smpp.errors import EncodeError, SessionError
 from cpaas.smpp.events import Limits
 from cpaas.smpp.layout import Pdu
 from cpaas.smpp.pdu import (
@@ -165,6 +165,14 @@ def test_the_window_is_a_wall() -> None:
     assert esme("bound_rx").free == 0
     assert smsc("bound_tx").free == 0
     assert smsc("bound_rx").free == 3
+
+
+def test_a_message_that_does_not_fit_sends_nothing_of_its_batch() -> None:
+    session = esme()
+    with pytest.raises(EncodeError) as caught:
+        session.send_messages([("a", SubmitSm()), ("b", SubmitSm(source_addr="€"))], 0.0)
+    assert caught.value.index == 1
+    assert session.free == 3
 
 
 def test_sequence_numbers_go_round_and_skip_those_in_use() -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from cpaas.smpp.errors import SessionError
+from cpaas.smpp.errors import EncodeError, SessionError
 from cpaas.smpp.events import Answer, Limits, Received
 from cpaas.smpp.layout import Pdu
 from cpaas.smpp.link import Link
@@ -151,8 +151,8 @@ class Client:
     def submit(self, items: Sequence[tuple[Any, SubmitSm]]) -> None:
         """Write the batch at once; it must not be larger than `free`."""
         link = self._link
-        if link is None:
-            raise SessionError("submit needs a bound client; look at `free` first")
+        if link is None or len(items) > self.free:
+            raise SessionError(f"{len(items)} submits, but there is room for {self.free}")
         link.write(link.session.send_messages(items, self._clock()))
         self._full = link.session.free <= 0
 
@@ -197,10 +197,10 @@ class Client:
         )
         try:
             await asyncio.wait_for(connect, params.connect_timeout_seconds)
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:
             what = str(error) or "no connection in time"
             self.last_error = f"cannot connect to {params.host}:{params.port}: {what}"
-            link.closed.cancel()
+            link.abort(self.last_error)
             return False
         await link.closed
         return link.was_bound
@@ -219,7 +219,10 @@ class Client:
             addr_npi=params.addr_npi,
             address_range=params.address_range,
         )
-        link.write(link.session.bind(request, self._clock()))
+        try:
+            link.write(link.session.bind(request, self._clock()))
+        except EncodeError as error:
+            link.abort(f"the bind cannot be written: {error}")
 
     def _received(self, got: Received) -> None:
         if got.bind_answer is not None:

@@ -25,7 +25,12 @@ class DecodeError(SmppError):
 
 
 class EncodeError(SmppError, ValueError):
-    """A field that does not fit: too long, out of range, or with a NUL inside."""
+    """A field that does not fit: too long, out of range, or with a NUL inside.
+
+    `index` says which message of a batch it was; nothing of that batch was sent.
+    """
+
+    index: int = 0
 
 
 class SessionError(SmppError):

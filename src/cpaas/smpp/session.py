@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cpaas.smpp.codec import decode, encode, encode_error, encode_header
-from cpaas.smpp.errors import DecodeError, SessionError
+from cpaas.smpp.errors import DecodeError, EncodeError, SessionError
 from cpaas.smpp.events import Limits, Received, Tick
 from cpaas.smpp.layout import (
     BIND_RECEIVER,
@@ -136,14 +136,20 @@ class Session:
         if len(items) > self.free:
             raise SessionError(f"{len(items)} messages, but the window has room for {self.free}")
         command_id = SUBMIT_SM if self.role is Role.ESME else DELIVER_SM
-        window, parts = self._window, []
-        for tag, pdu in items:
-            sequence = self._sequence + 1
-            if self._wrapped or sequence > SEQUENCE_MAX:
-                sequence = self.next_sequence()
-            parts.append(encode_message(command_id, pdu, sequence))
-            self._sequence = sequence
-            window[sequence] = (tag, now)
+        parts: list[bytes] = []
+        entries: dict[int, tuple[Any, float]] = {}
+        try:
+            for tag, pdu in items:
+                sequence = self._sequence + 1
+                if self._wrapped or sequence > SEQUENCE_MAX:
+                    sequence = self.next_sequence()
+                parts.append(encode_message(command_id, pdu, sequence))
+                self._sequence = sequence
+                entries[sequence] = (tag, now)
+        except EncodeError as error:
+            error.index = len(parts)
+            raise
+        self._window.update(entries)
         return b"".join(parts)
 
     def deliver_resps(self, sequences: Sequence[int], status: int = 0) -> bytes:
