@@ -1,0 +1,180 @@
+"""The gateway's transactions: claim what is written next, end what cannot be, hand on the rest.
+
+A claim says "this is being given to the carrier"; so it is made for exactly what can be written
+at once, and undone with a new attempt where nothing was written after all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from cpaas.broker import embedded
+from cpaas.broker.base import Consumer, NewItem
+from cpaas.broker.topology import gateway_queue, submit_queue
+from cpaas.channels.base import Prepared
+from cpaas.gateway import queries
+from cpaas.gateway.buffer import OpenItem
+from cpaas.gateway.queries import Claim
+from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
+from cpaas.messages.types import Finish
+from cpaas.pipeline.route import end_waiting
+from cpaas.pipeline.transitions import Context, finish
+from cpaas.snapshot.types import Route, Snapshot
+
+CONFLICT_TRIES_MAX = 10
+CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Batch(msgspec.Struct):
+    """What one claim transaction shall do."""
+
+    at_us: int
+    prepared: list[Prepared] = []
+    finishes: list[Finish] = []
+    done_items: list[int] = []
+
+    @property
+    def ids(self) -> list[bytes]:
+        """Ids of the messages to be claimed, in order."""
+        return sorted(one.message.id for one in self.prepared)
+
+
+class Claims:
+    """The transactions of one route's gateway."""
+
+    def __init__(
+        self,
+        pool: Any,
+        consumer: Consumer,
+        snapshot: Callable[[], Snapshot],
+        *,
+        instance_id: int,
+        clock_us: Callable[[], int],
+    ) -> None:
+        self._pool = pool
+        self._consumer = consumer
+        self._snapshot = snapshot
+        self._instance_id = instance_id
+        self._clock_us = clock_us
+
+    async def claim(self, route: Route, batch: Batch) -> set[bytes]:
+        """Claims, ends and completes in one transaction; returns the ids that are ours to send."""
+        groups: dict[Claim, list[bytes]] = {}
+        for one in batch.prepared:
+            envelope = one.envelope
+            key = Claim(
+                one.message.attempt, envelope.rule_id, envelope.decision, envelope.routed_us
+            )
+            groups.setdefault(key, []).append(one.message.id)
+        groups = _merged(groups)
+
+        async def work(connection: Any) -> set[bytes]:
+            claimed: set[bytes] = set()
+            for group, ids in groups.items():
+                claimed.update(
+                    await queries.claim(
+                        connection, sorted(ids), group, at_us=batch.at_us,
+                        instance_id=self._instance_id, route_id=route.id,
+                    )
+                )  # fmt: skip
+            await self._consumer.complete(connection, batch.done_items)
+            await end_waiting(connection, self._context(), batch.finishes)
+            return claimed
+
+        result: set[bytes] = await self._again(work)
+        return result
+
+    async def end(self, finishes: Sequence[Finish], done_items: Sequence[int]) -> None:
+        """Ends messages that were never written, and items of which nothing is left."""
+        if finishes or done_items:
+
+            async def work(connection: Any) -> None:
+                await self._consumer.complete(connection, done_items)
+                await end_waiting(connection, self._context(), finishes)
+
+            await self._again(work)
+
+    async def claimed(self, batch: Batch) -> set[bytes]:
+        """After a commit whose answer was lost: what it claimed."""
+        if not batch.prepared:
+            return set()
+        async with self._pool.acquire() as connection:
+            return await queries.claimed_at(
+                connection, batch.ids, at_us=batch.at_us, instance_id=self._instance_id
+            )
+
+    async def put_back(self, route: Route, unwritten: Sequence[Prepared]) -> None:
+        """Claimed, but not a byte was written: they wait again, as a new attempt."""
+        by_id = {one.message.id: one for one in unwritten}
+        now_us = self._clock_us()
+
+        async def work(connection: Any) -> None:
+            wanted = [
+                Finish(one.message.id, "QUEUED", now_us, one.message.attempt) for one in unwritten
+            ]
+            items = []
+            for applied in await finish(connection, self._context(), wanted):
+                one = by_id[applied.finish.id]
+                message = msgspec.structs.replace(one.message, attempt=applied.attempt)
+                items.append(_item(gateway_queue(route.name), one.envelope, [message]))
+            await embedded.publish(connection, items)
+
+        await self._again(work)
+
+    async def hand_on(
+        self, route: Route, items: Sequence[OpenItem], plans: Sequence[list[int]]
+    ) -> None:
+        """Gives what is left of items back to the route step, each with its new plan."""
+        if not items:
+            return
+        submit = submit_queue(route.channel)
+
+        async def work(connection: Any) -> None:
+            moved = [
+                _item(submit, msgspec.structs.replace(one.envelope, plan=left), one.rest)
+                for one, left in zip(items, plans, strict=True)
+                if one.rest
+            ]
+            await embedded.publish(connection, moved)
+            await self._consumer.complete(connection, [one.item.id for one in items])
+
+        await self._again(work)
+
+    async def empty_queue(self, route: Route) -> int:
+        """Gives the route's whole queue back to the route step."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await embedded.move(
+                connection, gateway_queue(route.name), submit_queue(route.channel)
+            )
+
+    def _context(self) -> Context:
+        return Context(self._snapshot(), self._instance_id, self._clock_us())
+
+    async def _again(self, work: Callable[[Any], Any]) -> Any:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    return await work(connection)
+            except CONFLICTS:
+                if tries == CONFLICT_TRIES_MAX:
+                    raise
+
+
+def _merged(groups: dict[Claim, list[bytes]]) -> dict[Claim, list[bytes]]:
+    """Groups that differ only in when they were routed go together, with the earliest moment."""
+    merged: dict[tuple[int, int, str], tuple[int, list[bytes]]] = {}
+    for group, ids in groups.items():
+        key = (group.attempt, group.rule_id, group.decision)
+        routed_us, known = merged.get(key, (group.routed_us, []))
+        merged[key] = (min(routed_us, group.routed_us), known + ids)
+    return {Claim(*key, routed_us): ids for key, (routed_us, ids) in merged.items()}
+
+
+def _item(queue: str, envelope: Envelope, messages: list[Outgoing]) -> NewItem:
+    sent = msgspec.structs.replace(envelope, messages=messages)
+    lane = LANE_NUMBER[envelope.lane]
+    return NewItem(queue, lane, envelope.account_id, len(messages), pack(sent))

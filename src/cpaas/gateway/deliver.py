@@ -1,0 +1,365 @@
+"""One route's gateway: takes from submit_<route>, claims what can be written now, writes at once.
+
+One loop per route and no task per message: a turn fills the buffer, claims as much as tokens,
+window and settle allow in one transaction, and hands it to the link in one call.
+"""
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+from cpaas.broker.base import Consumer
+from cpaas.channels.base import (
+    CarrierReceipt,
+    Inbound,
+    Link,
+    NotEncodableError,
+    Outcome,
+    Prepared,
+)
+from cpaas.channels.errors import CATALOGUE
+from cpaas.gateway.buffer import Buffer, OpenItem
+from cpaas.gateway.claims import Batch, Claims
+from cpaas.gateway.down import sweep
+from cpaas.gateway.throttle import Throttle
+from cpaas.gateway.types import Around, Token
+from cpaas.kit.log import get_logger
+from cpaas.messages.envelopes import Outgoing, UnreadableEnvelopeError, unpack
+from cpaas.messages.types import Finish
+from cpaas.pipeline.gather import is_passing
+from cpaas.pipeline.types import Answer, Receipt
+from cpaas.snapshot.types import Route
+
+CLAIM_MAX: Final = 500
+ITEMS_OPEN_MAX: Final = 64
+ITEMS_TAKEN_MAX: Final = 64
+BUFFER_SECONDS: Final = 0.5
+EXTEND_SECONDS: Final = 10.0
+#: a bind that is gone for longer makes the route count as down.
+DOWN_SECONDS: Final = 2.0
+SWEEP_SECONDS: Final = 1.0
+OTHERS_SECONDS: Final = 0.05
+SETTLE_SECONDS: Final = 0.02
+POLL_SECONDS: Final = 1.0
+PAUSE_SECONDS: Final = 1.0
+_log = get_logger(__name__)
+
+
+class RouteGateway:
+    """Delivers the messages of one route; the sink of its link."""
+
+    def __init__(self, route: Route, around: Around, consumer: Consumer, claims: Claims) -> None:
+        self.route = route
+        self.link: Link | None = None
+        #: the moment of `clock` at which this process may send no more on this route.
+        self.may_send_until = 0.0
+        self.throttle = Throttle(route.tps, around.clock())
+        self._around = around
+        self._consumer = consumer
+        self._claims = claims
+        self._buffer = Buffer()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._drained = False
+        self._down_since: float | None = around.clock()
+        self._sweep_at = 0.0
+        self._extend_at = 0.0
+        self._others_at = 0.0
+        self._unwritten: list[Prepared] = []
+        self._doubt: Batch | None = None
+
+    # What the host calls
+
+    def wake(self) -> None:
+        """Something changed: room, news in the queue, a new lease."""
+        self._wake.set()
+
+    def update(self, route: Route) -> None:
+        """The route was changed in ways that need no new link."""
+        if route.tps != self.route.tps:
+            self.throttle.set_tps(route.tps, self._around.clock())
+        self.route = route
+        self._wake.set()
+
+    @property
+    def down(self) -> bool:
+        """Whether the carrier is away for longer than a reconnect takes."""
+        since = self._down_since
+        return since is not None and self._around.clock() - since > DOWN_SECONDS
+
+    async def run(self) -> None:
+        """Delivers until `stop`; then call `close`."""
+        while not self._stopping:
+            try:
+                if not await self._turn():
+                    await self._rest()
+            except Exception as error:  # noqa: BLE001 - a route must never end; the log has it
+                await self._trouble(error)
+
+    def stop(self) -> None:
+        """Claims no more: the loop ends after the turn under way."""
+        self._stopping = True
+        self._wake.set()
+
+    async def close(self, *, hand_back: bool) -> None:
+        """After the loop: nothing claimed stays unwritten, nothing taken stays here.
+
+        hand_back: the route is switched off, so its whole queue goes back to the route step.
+        """
+        await self._resolve_doubt()
+        await self._put_back()
+        items = [one for one in self._buffer if one.rest]
+        await self._claims.hand_on(self.route, items, [one.envelope.plan for one in items])
+        self._buffer = Buffer()
+        if hand_back:
+            await self._claims.empty_queue(self.route)
+        self._around.load.set_down(self.route.id, down=False)
+
+    # What the link tells
+
+    def on_outcomes(self, outcomes: list[Outcome]) -> None:
+        """Answers of one read, or what a lost link left open."""
+        at_us = self._around.clock_us()
+        route_id = self.route.id
+        answers = [
+            Answer(
+                one.prepared.envelope, one.prepared.message, route_id, at_us, one.provider_ids,
+                one.error, one.carrier_code,
+            )
+            for one in outcomes
+        ]  # fmt: skip
+        if any(one.error is not None and one.error.slows_route for one in outcomes):
+            self.throttle.slow(self._around.clock())
+        self._around.settler.answers(answers)
+        self._wake.set()
+
+    def on_receipts(self, receipts: list[CarrierReceipt]) -> None:
+        """Receipts of one read; their carrier is answered once they are committed."""
+        route_id = self.route.id
+        self._around.settler.receipts(
+            [
+                Receipt(
+                    route_id, one.provider_message_id, one.state, one.error_code, one.error,
+                    one.done_us, one.recipient, one.sender, one.raw, Token(self, one.token),
+                )
+                for one in receipts
+            ]
+        )  # fmt: skip
+
+    def on_inbound(self, messages: list[Inbound]) -> None:
+        """Replies of one read; their carrier is answered once they are stored."""
+        self._around.inbound.put(self.route.id, self.route.channel, messages, self._stored)
+
+    def on_change(self) -> None:
+        """There is room again, or a connection came or went."""
+        self._wake.set()
+
+    def _stored(self, message: Inbound) -> None:
+        if self.link is not None:
+            self.link.acknowledge(message.tokens)
+
+    # The loop
+
+    async def _rest(self) -> None:
+        seconds = POLL_SECONDS
+        if self._buffer.messages and self.link is not None and self.link.up:
+            if self._around.settler.answers_room <= 0:
+                seconds = SETTLE_SECONDS
+            else:
+                # 0 means that the window is what is waited for, and the link tells of room.
+                seconds = self.throttle.ready_in(self._around.clock()) or POLL_SECONDS
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(seconds, POLL_SECONDS))
+        self._wake.clear()
+
+    async def _turn(self) -> bool:
+        await self._resolve_doubt()
+        await self._put_back()
+        now = self._around.clock()
+        if not self._ready(now):
+            if self.down and now >= self._sweep_at:
+                self._sweep_at = now + SWEEP_SECONDS
+                await self._sweep()
+            return False
+        await self._extend(now)
+        await self._fill()
+        batch = self._pick()
+        if not (batch.prepared or batch.finishes or batch.done_items):
+            return False
+        await self._claim_and_write(batch)
+        return True
+
+    def _ready(self, now: float) -> bool:
+        """Whether the link stands and this process may use it; notes since when it is down."""
+        link = self.link
+        if link is not None and link.up and now < self.may_send_until:
+            self._down_since = None
+            self._around.load.set_down(self.route.id, down=False)
+            return True
+        if self._down_since is None:
+            self._down_since = now
+        self._around.load.set_down(self.route.id, down=self.down)
+        return False
+
+    async def _fill(self) -> None:
+        """Opens items: enough for the next writes, OTP at once, and other accounts' in turn."""
+        buffer = self._buffer
+        news = self._consumer.news()
+        if news:
+            self._drained = False
+        wanted = self._wanted() - buffer.messages
+        if wanted > 0 and not self._drained:
+            most = min(ITEMS_TAKEN_MAX, wanted, ITEMS_OPEN_MAX - len(buffer))
+            self._drained = most > 0 and not await self._open(most)
+        elif news and len(buffer) < ITEMS_OPEN_MAX:
+            if not buffer.has_lane(0):
+                await self._open(ITEMS_OPEN_MAX - len(buffer), lanes=(0,))
+            now = self._around.clock()
+            if now >= self._others_at:
+                self._others_at = now + OTHERS_SECONDS
+                await self._open(ITEMS_OPEN_MAX - len(buffer), not_accounts=buffer.accounts)
+
+    def _wanted(self) -> int:
+        window = max(1, self.route.window_size) * max(1, self.route.binds)
+        rate = self.throttle.rate_shown
+        return min(window, max(1, int(rate * BUFFER_SECONDS))) if rate else window
+
+    async def _open(self, most: int, **which: Any) -> int:
+        items = await self._consumer.take(most, **which)
+        for item in items:
+            try:
+                self._buffer.add(OpenItem(item, unpack(item.payload)))
+            except UnreadableEnvelopeError as error:
+                _log.error("unreadable_envelope", queue=item.queue, item=item.id, error=str(error))
+                await self._consumer.bury([item], f"unreadable: {error}")
+        return len(items)
+
+    def _pick(self) -> Batch:
+        """What can be written now, by tokens, window and what settle can take."""
+        around, link = self._around, self.link
+        assert link is not None  # noqa: S101
+        now = around.clock()
+        batch = Batch(around.clock_us())
+        tokens = self.throttle.available(now)
+        slots = link.free
+        largest = link.largest_free
+        most = min(CLAIM_MAX, around.settler.answers_room)
+        picking = self._buffer.pick()
+        used = 0
+        for one, message in picking:
+            if tokens <= 0 or slots <= 0 or len(batch.prepared) >= most:
+                self._buffer.unread(one)
+                break
+            prepared = self._prepare(link, one, message, batch)
+            if prepared is None:
+                continue
+            # A message of several parts needs one bind with room for all of them.
+            if prepared.slots > slots or (prepared.slots > 1 and used + prepared.slots > largest):
+                self._buffer.unread(one)
+                break
+            used += prepared.slots
+            slots -= prepared.slots
+            tokens -= len(prepared.parts)
+            batch.prepared.append(prepared)
+        picking.close()
+        batch.done_items = self._buffer.finished()
+        return batch
+
+    def _prepare(
+        self, link: Link, one: OpenItem, message: Outgoing, batch: Batch
+    ) -> Prepared | None:
+        if message.valid_until_us <= batch.at_us:
+            text = "Its validity ended before it could be sent."
+            batch.finishes.append(
+                Finish(
+                    message.id, "EXPIRED", batch.at_us, message.attempt, error_code="expired",
+                    error=text, refund="policy" if message.parts_done else "always",
+                )
+            )  # fmt: skip
+            return None
+        try:
+            return link.prepare(one.envelope, message)
+        except NotEncodableError as error:
+            batch.finishes.append(
+                Finish(
+                    message.id, "REJECTED", batch.at_us, message.attempt, self.route.id,
+                    error_code=CATALOGUE["not_encodable"].code, error=str(error), refund="always",
+                )
+            )  # fmt: skip
+            return None
+
+    async def _claim_and_write(self, batch: Batch) -> None:
+        self._doubt = batch
+        claimed = await self._claims.claim(self.route, batch)
+        self._doubt = None
+        self._done(batch)
+        ours = [one for one in batch.prepared if one.message.id in claimed]
+        if ours:
+            self._unwritten = self._write(ours)
+
+    def _write(self, ours: list[Prepared]) -> list[Prepared]:
+        """Hands messages to the link; returns those of which nothing was written."""
+        now = self._around.clock()
+        link = self.link
+        if link is None or not link.up or now >= self.may_send_until:
+            return ours
+        unsent = link.send(ours)
+        left = {id(one) for one in unsent}
+        self.throttle.take(sum(len(one.parts) for one in ours if id(one) not in left), now)
+        return unsent
+
+    def _done(self, batch: Batch) -> None:
+        self._buffer.drop(batch.done_items)
+        self._around.load.add(self.route.id, -len(batch.prepared) - len(batch.finishes))
+
+    async def _resolve_doubt(self) -> None:
+        """A claim failed: if it was committed after all, nothing of it was written."""
+        batch = self._doubt
+        if batch is None:
+            return
+        claimed = await self._claims.claimed(batch)
+        self._doubt = None
+        if claimed:
+            self._done(batch)
+            self._unwritten += [one for one in batch.prepared if one.message.id in claimed]
+        else:
+            self._buffer.undo()
+
+    async def _put_back(self) -> None:
+        if self._unwritten:
+            await self._claims.put_back(self.route, self._unwritten)
+            self._unwritten = []
+
+    async def _extend(self, now: float) -> None:
+        if now >= self._extend_at:
+            self._extend_at = now + EXTEND_SECONDS
+            await self._consumer.extend(self._buffer.ids)
+
+    async def _sweep(self) -> None:
+        """While down: what has another route goes there, what expired ends, the rest waits."""
+        while True:
+            if len(self._buffer) < ITEMS_OPEN_MAX:
+                await self._open(ITEMS_OPEN_MAX - len(self._buffer))
+            if not len(self._buffer):
+                return
+            swept = sweep(
+                self._buffer, self.route, self._around.snapshot(), self._around.load,
+                self._around.clock_us(),
+            )  # fmt: skip
+            await self._claims.end(swept.finishes, swept.ended)
+            await self._claims.hand_on(self.route, swept.moving, swept.plans)
+            await self._consumer.release(swept.staying, delay_ms=int(SWEEP_SECONDS * 1000))
+            self._buffer = Buffer()
+            if not swept.moving and not swept.ended:
+                return
+
+    async def _trouble(self, error: Exception) -> None:
+        if is_passing(error):
+            _log.warning("gateway_waits", route=self.route.name, error=repr(error))
+        else:
+            _log.exception("gateway_failed", route=self.route.name)
+            with contextlib.suppress(Exception):
+                await self._resolve_doubt()
+                # Their leases end by themselves; what can never be worked ends as a dead letter.
+                self._buffer = Buffer()
+        await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,143 @@
+"""SQL of the gateway: claims, the leases of routes, their visible state, replies from handsets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a claim writes into all messages of a group."""
+
+    attempt: int
+    rule_id: int
+    decision: str
+    routed_us: int
+
+
+# Found by `= any` alone: with a join, a plan made on an empty partition would read the whole day.
+_CLAIM = """
+UPDATE message SET status = 'SENDING', claimed_at = $5, claimed_by = $6, route_id = $7,
+    rule_id = $8, decision = $9, routed_at = $10
+WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3 AND status = 'QUEUED' AND attempt = $4
+RETURNING id
+"""
+
+
+async def claim(
+    connection: Any, ids: Sequence[bytes], group: Claim, *, at_us: int, instance_id: int,
+    route_id: int,
+) -> list[bytes]:  # fmt: skip
+    """QUEUED -> SENDING for those that still wait in this attempt; `ids` in order."""
+    rows = await connection.fetch(
+        _CLAIM, ids, ids[0], ids[-1], group.attempt, at_us, instance_id, route_id, group.rule_id,
+        group.decision, group.routed_us or at_us,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def claimed_at(
+    connection: Any, ids: Sequence[bytes], *, at_us: int, instance_id: int
+) -> set[bytes]:
+    """Which of these this very claim holds: asked when the answer to its commit was lost."""
+    rows = await connection.fetch(
+        """
+        SELECT id FROM message WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3
+            AND status = 'SENDING' AND claimed_at = $4 AND claimed_by = $5
+        """,
+        ids, ids[0], ids[-1], at_us, instance_id,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def renew_leases(
+    connection: Any, route_ids: Sequence[int], instance_id: int, seconds: float
+) -> set[int]:
+    """Takes or prolongs the leases of routes; returns those that this instance holds now."""
+    rows = await connection.fetch(
+        """
+        INSERT INTO route_lease AS l (route_id, instance_id, leased_until)
+        SELECT r, $2, now() + $3 * interval '1 second' FROM unnest($1::bigint[]) r ORDER BY r
+        ON CONFLICT (route_id) DO UPDATE
+        SET instance_id = excluded.instance_id, leased_until = excluded.leased_until
+        WHERE l.instance_id = $2 OR l.leased_until < now() OR EXISTS (
+            SELECT 1 FROM service_instance i
+            WHERE i.id = l.instance_id AND i.stopped_at IS NOT NULL)
+        RETURNING route_id
+        """,
+        route_ids, instance_id, seconds,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def end_leases(connection: Any, route_ids: Sequence[int], instance_id: int) -> None:
+    """Gives leases back before their time."""
+    await connection.execute(
+        "DELETE FROM route_lease WHERE route_id = any($1::bigint[]) AND instance_id = $2",
+        route_ids, instance_id,
+    )  # fmt: skip
+
+
+class RouteStateRow(msgspec.Struct, frozen=True):
+    """A route as its holder sees it now."""
+
+    route_id: int
+    state: str
+    binds_up: int
+    binds_wanted: int
+    in_flight: int
+    tps_now: float
+    throttled_until_us: int | None
+    last_error: str
+
+
+async def write_states(connection: Any, instance_id: int, states: Sequence[RouteStateRow]) -> None:
+    """Shows the states of routes."""
+    await connection.execute(
+        """
+        INSERT INTO route_state (route_id, instance_id, state, binds_up, binds_wanted, in_flight,
+            tps_now, throttled_until, last_error, updated_at)
+        SELECT g.*, now() FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::smallint[],
+            $5::smallint[], $6::integer[], $7::float8[], $8::timestamptz[], $9::text[]) g
+        ON CONFLICT (route_id) DO UPDATE SET instance_id = excluded.instance_id,
+            state = excluded.state, binds_up = excluded.binds_up,
+            binds_wanted = excluded.binds_wanted, in_flight = excluded.in_flight,
+            tps_now = excluded.tps_now, throttled_until = excluded.throttled_until,
+            last_error = excluded.last_error, updated_at = excluded.updated_at
+        """,
+        [s.route_id for s in states], [instance_id] * len(states), [s.state for s in states],
+        [s.binds_up for s in states], [s.binds_wanted for s in states],
+        [s.in_flight for s in states], [s.tps_now for s in states],
+        [s.throttled_until_us for s in states], [s.last_error for s in states],
+    )  # fmt: skip
+
+
+class NewInbound(msgspec.Struct, frozen=True):
+    """A reply to be kept."""
+
+    id: bytes
+    account_id: int
+    route_id: int
+    channel: str
+    sender: str
+    recipient: str
+    body: str
+    raw: bytes
+    received_us: int
+
+
+async def insert_inbound(connection: Any, messages: Sequence[NewInbound]) -> None:
+    """Keeps replies."""
+    await connection.execute(
+        """
+        INSERT INTO inbound_message (id, account_id, route_id, channel, sender, recipient, body,
+            raw, received_at)
+        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
+            $6::text[], $7::text[], $8::bytea[], $9::timestamptz[])
+        """,
+        [m.id for m in messages], [m.account_id for m in messages],
+        [m.route_id for m in messages], [m.channel for m in messages],
+        [m.sender for m in messages], [m.recipient for m in messages],
+        [m.body for m in messages], [m.raw for m in messages],
+        [m.received_us for m in messages],
+    )  # fmt: skip

@@ -1,0 +1,44 @@
+"""What the gateways of one process share, and what they need of settle."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from cpaas.gateway.inbound import InboundKeeper
+from cpaas.pipeline.load import RouteLoad
+from cpaas.pipeline.types import Answer, Receipt
+from cpaas.snapshot.types import Snapshot
+
+
+class Settling(Protocol):
+    """What the gateway needs of settle."""
+
+    @property
+    def answers_room(self) -> int:
+        """How many more answers may come."""
+
+    def answers(self, answers: Sequence[Answer]) -> None:
+        """Takes answers."""
+
+    def receipts(self, receipts: Sequence[Receipt]) -> None:
+        """Takes receipts."""
+
+
+class Token(msgspec.Struct, frozen=True, eq=False):
+    """Of which gateway a receipt came, and what its link calls it."""
+
+    gateway: Any
+    token: object
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What all gateways of a process share."""
+
+    settler: Settling
+    inbound: InboundKeeper
+    load: RouteLoad
+    snapshot: Callable[[], Snapshot]
+    clock_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    clock: Callable[[], float] = time.monotonic
