@@ -34,11 +34,12 @@ LOCAL = ["127.0.0.0/8"]
 class World:
     """What a test holds in its hands; `later_us` moves the deliverer's clock forward."""
 
-    def __init__(self, dsn: str, pool: Any, sink: CustomerSink, keyring: Keyring) -> None:
+    def __init__(self, dsn: str, pool: Any, sink: CustomerSink, keyring_file: Path) -> None:
         self.dsn = dsn
         self.pool = pool
         self.sink = sink
-        self.keyring = keyring
+        self.keyring_file = keyring_file
+        self.keyring = Keyring.load_or_make(keyring_file)
         self.guard = Guard(LOCAL)
         self.snapshot: Snapshot = EMPTY
         self.later_us = 0
@@ -124,7 +125,7 @@ class World:
         return rows
 
     async def until(
-        self, account_id: int, check: Callable[[list[Any]], bool], seconds: float = 20.0
+        self, account_id: int, check: Callable[[list[Any]], Any], seconds: float = 20.0
     ) -> list[Any]:
         """The account's deliveries once they are as wanted."""
         async with asyncio.timeout(seconds):
@@ -145,7 +146,7 @@ async def a_world(dsn: str, folder: Path) -> AsyncIterator[World]:
     sink = CustomerSink()
     await sink.start()
     try:
-        yield World(dsn, pool, sink, Keyring.load_or_make(folder / "keyring.json"))
+        yield World(dsn, pool, sink, folder / "keyring.json")
     finally:
         await sink.stop()
         await pool.close()

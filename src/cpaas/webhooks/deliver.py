@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import asyncpg
-
 from cpaas.broker.base import Consumer, Item
 from cpaas.kit.guard import Guard
 from cpaas.kit.http import PostClient
@@ -38,7 +36,6 @@ TEND_SECONDS: Final = 1.0
 EXTEND_SECONDS: Final = 10.0
 TROUBLE_SECONDS: Final = 1.0
 STOP_SECONDS_MAX: Final = 5.0
-_DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = get_logger("webhooks")
 
@@ -110,7 +107,7 @@ class Deliverer:
                 if items:
                     await self._accept(items)
                     continue
-            except _DATABASE_TROUBLE as error:
+            except queries.TROUBLE as error:
                 log.warning("webhook events cannot be taken", error=str(error))
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
@@ -172,7 +169,7 @@ class Deliverer:
             found = 0
             try:
                 found = await self._take_due()
-            except _DATABASE_TROUBLE as error:
+            except queries.TROUBLE as error:
                 log.warning("due webhooks cannot be taken", error=str(error))
             if found < DUE_PER_TAKE_MAX // 2:
                 await asyncio.sleep(self._due_seconds)
@@ -258,7 +255,7 @@ class Deliverer:
                 extended = 0.0
                 try:
                     await self._consumer.extend(sorted(self._recorder.items))
-                except _DATABASE_TROUBLE as error:
+                except queries.TROUBLE as error:
                     log.warning("leases of webhook events not prolonged", error=str(error))
 
     async def _stop(self) -> None:

@@ -71,7 +71,7 @@ class Recorder:
                     if len(batch) > 1:
                         continue
                     await self._give_up(batch[0], error)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except queries.TROUBLE as error:
                     log.warning("webhook outcomes not recorded yet", error=str(error))
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, RETRY_SECONDS_MAX)
