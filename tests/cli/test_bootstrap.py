@@ -89,9 +89,9 @@ async def test_the_sandbox_route_follows_the_setting_unless_taken_over(
     await bootstrap(settings(tmp_path, CPAAS_SMSC_PORT="4001"), dsn)
     port = "SELECT port FROM route WHERE name = 'smpp1'"
     assert await pool.fetchval(port) == 4001
-    await pool.execute("UPDATE route SET settings = '{}' WHERE name = 'smpp1'")
+    await pool.execute("UPDATE route SET port = 2900 WHERE name = 'smpp1'")
     await bootstrap(settings(tmp_path, CPAAS_SMSC_PORT="4002"), dsn)
-    assert await pool.fetchval(port) == 4001
+    assert await pool.fetchval(port) == 2900
 
 
 async def test_without_the_sandbox_no_account_no_price_but_the_test_route(

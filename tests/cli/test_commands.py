@@ -117,6 +117,13 @@ def test_a_route_with_its_rule(run: Run, dsn: str, tmp_path: Path) -> None:
     assert [(r["id"], r["route"], r["active"]) for r in listed] == [(rule["id"], "smpp9", True)]
     assert "1 rules" in run("route", "delete", "smpp9", code=1)["error"]
     assert run("route", "off", "smpp9")["active"] is False
+    assert (
+        "sorce_ton"
+        in run("route", "set", "smpp9", "--settings", '{"sorce_ton":1}', code=1)["error"]
+    )
+    assert "JSON" in run("route", "set", "smpp9", "--settings", "ton=1", code=1)["error"]
+    run("route", "set", "smpp9", "--settings", '{"source_ton": 5}')
+    assert one(dsn, "SELECT settings FROM route") == {"source_ton": 5}
     changed = run("route", "set", "smpp9", "--password", "new", "--tps", "20")
     assert (changed["tps"], changed["has_password"]) == (20, True)
     assert unseal(ring, "smpp9", bytes(one(dsn, secret))) == {"password": "new"}

@@ -168,9 +168,9 @@ async def _sandbox_route(
         system_id="sandbox",
         password="sandbox",  # noqa: S106 the simulated SMSC takes any
         default_sender=SANDBOX_SENDER,
-        settings={"sandbox": True},
     )
     await edit.create_route(connection, keyring, route)
+    await queries.note_sandbox_smsc(connection, host, port)
     await rules.create_rule(
         connection, NewRule(channel="sms", route=SANDBOX_ROUTE, priority=SANDBOX_RULE_PRIORITY)
     )

@@ -27,11 +27,24 @@ async def sandbox_account(connection: asyncpg.Connection) -> asyncpg.Record | No
 async def move_sandbox_route(
     connection: asyncpg.Connection, name: str, host: str, port: int
 ) -> None:
-    """Follows the simulated SMSC to another port, unless the operator made the route his own."""
+    """Lets the route follow the simulated SMSC, unless the operator pointed it elsewhere."""
     await connection.execute(
-        "UPDATE route SET host = $2, port = $3"
-        " WHERE name = $1 AND settings ->> 'sandbox' = 'true' AND (host, port) <> ($2, $3)",
+        "UPDATE route SET host = $2, port = $3 FROM platform_setting s"
+        " WHERE s.name = 'sandbox_smsc' AND route.name = $1 AND (host, port) <> ($2, $3)"
+        " AND (host, port) = (s.value ->> 'host', (s.value ->> 'port')::integer)",
         name, host, port,
+    )  # fmt: skip
+    await note_sandbox_smsc(connection, host, port)
+
+
+async def note_sandbox_smsc(connection: asyncpg.Connection, host: str, port: int) -> None:
+    """Remembers where the simulated SMSC listens."""
+    await connection.execute(
+        "INSERT INTO platform_setting AS s (name, value) VALUES ('sandbox_smsc',"
+        " jsonb_build_object('host', $1::text, 'port', $2::integer))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now()"
+        " WHERE s.value <> excluded.value",
+        host, port,
     )  # fmt: skip
 
 

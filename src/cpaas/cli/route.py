@@ -28,6 +28,7 @@ def create(  # noqa: PLR0913 one option per field of the screen
     default_sender: Annotated[str, typer.Option(help="Sender where none is known.")] = "",
     message_id_mode: Annotated[str, typer.Option(help="same, hex_to_dec, dec_to_hex.")] = "same",
     cost: Annotated[str, typer.Option(help="Carrier's price of a unit.")] = "0",
+    settings: Annotated[str, typer.Option(help='More, as JSON: {"source_ton": 5}.')] = "{}",
     label: Annotated[str, typer.Option(help="Name for people.")] = "",
     inactive: Annotated[bool, typer.Option("--inactive", help="Leave it off.")] = False,
     json: output.Json = False,
@@ -44,6 +45,7 @@ def create(  # noqa: PLR0913 one option per field of the screen
         tps=tps, binds=binds, window_size=window, bind_type=bind_type, system_id=system_id,
         system_type=system_type, password=password, default_sender=default_sender,
         message_id_mode=message_id_mode, cost_micro=check.price(check.amount(cost)),
+        settings=_document(settings),
     )  # fmt: skip
     keyring = Keyring.load_or_make(output.settings().keyring)
 
@@ -97,6 +99,7 @@ def set_(  # noqa: PLR0913 one option per field of the screen
     default_sender: Annotated[str | None, typer.Option(help="Sender where none is known.")] = None,
     message_id_mode: Annotated[str | None, typer.Option(help="same, hex_to_dec…")] = None,
     cost: Annotated[str | None, typer.Option(help="Carrier's price of a unit.")] = None,
+    settings: Annotated[str | None, typer.Option(help="All further settings, as JSON.")] = None,
     label: Annotated[str | None, typer.Option(help="Name for people.")] = None,
     json: output.Json = False,
 ) -> None:
@@ -109,6 +112,7 @@ def set_(  # noqa: PLR0913 one option per field of the screen
         bind_type=bind_type, system_id=system_id, system_type=system_type, password=password,
         default_sender=default_sender, message_id_mode=message_id_mode,
         cost_micro=None if cost is None else check.price(check.amount(cost)),
+        settings=None if settings is None else _document(settings),
     )  # fmt: skip
     _change(name, changes, json=json)
 
@@ -143,6 +147,15 @@ def delete(name: Name, json: output.Json = False) -> None:
         output.emit({"name": name, "deleted": True})
     else:
         output.text(f"route {name} is gone")
+
+
+def _document(text: str) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.MsgspecError as error:
+        raise output.CliError(
+            f"--settings is no JSON object: {error}", """write it like '{"source_ton": 5}'"""
+        ) from error
 
 
 def _change(name: str, changes: Any, *, json: bool) -> None:

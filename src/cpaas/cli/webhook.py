@@ -31,14 +31,19 @@ def set_(
     event: Annotated[
         list[str] | None, typer.Option(help="Only this event, such as message.delivered.")
     ] = None,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="New signing secret; the old one holds for 24 hours.")
+    ] = False,
     json: output.Json = False,
 ) -> None:
-    """Set an account's webhook."""
+    """Set an account's webhook; the first time, or rotated, prints the signing secret."""
     from cpaas.cli.client import api
 
     body: dict[str, Any] = {"url": url}
     if event:
         body["events"] = event
+    if rotate:
+        body["rotate"] = True
     with api(account, key) as client:
         _tell(client.call("PUT", "/v1/webhook", body), json=json)
 

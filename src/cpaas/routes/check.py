@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from cpaas.channels.sms.config import SmsSettings
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import SMPP_PASSWORD_MAX, SMPP_SYSTEM_ID_MAX
 from cpaas.messages.envelopes import CHANNELS, LANES
@@ -55,6 +56,7 @@ def new_route(route: NewRoute) -> NewRoute:
     """A route whose every field can be used."""
     route_name(route.name)
     channel(route.channel)
+    channel_settings(route.channel, route.settings)
     _fields(route)
     if not route.simulated and route.dialect == "smpp":
         if not route.host or not route.port:
@@ -105,6 +107,20 @@ def _fields(route: NewRoute | RouteChanges) -> None:
     _octets("system_id", route.system_id, SMPP_SYSTEM_ID_MAX)
     _octets("system_type", route.system_type, SYSTEM_TYPE_MAX)
     _octets("password", route.password, SMPP_PASSWORD_MAX)
+
+
+def channel_settings(channel: str, document: dict[str, object]) -> dict[str, object]:
+    """The settings document of a route; InputError names the field that its channel refuses."""
+    if channel == "sms":
+        try:
+            msgspec.convert(document, SmsSettings)
+        except msgspec.ValidationError as error:
+            raise InputError(
+                f"these route settings cannot be used: {error}",
+                "see the fields in docs/reference/channels/sms.md",
+                "settings",
+            ) from error
+    return document
 
 
 def _octets(field: str, value: str | None, most: int) -> None:

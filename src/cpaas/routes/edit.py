@@ -34,6 +34,11 @@ async def change_route(
     `keyring` is only needed for a new password.
     """
     check.changes(changes)
+    if changes.settings is not None:
+        route = await queries.route_by_name(connection, name)
+        if route is None:
+            raise _missing(name)
+        check.channel_settings(route.channel, changes.settings)
     values = {k: v for k, v in msgspec.structs.asdict(changes).items() if v is not None}
     if "password" in values:
         password = values.pop("password")
