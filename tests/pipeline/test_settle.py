@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from tests.pipeline.world import COST, INSTANCE, PRICE, World, account, data_plane_pool, snapshot
 
@@ -129,7 +130,7 @@ async def test_temporary_faults_end_in_another_route_and_then_in_failure(world: 
     await answers(world, world.answer(sent, None, error="carrier_temporary"))
     (item,) = await world.items("submit_smpp2")
     following = unpack(item["payload"])
-    assert (following.plan, following.messages[0].tries) == ([], 0)
+    assert (following.plan, following.messages[0].tries) == ([2], 0)
     assert await world.kinds(sent) == ["failover"]
     await world.pool.execute("UPDATE message SET status = 'SENDING'")
     following.messages[0].tries = 4
@@ -277,3 +278,30 @@ async def test_room_tells_how_many_more(world: World) -> None:
     assert settle.room == 1
     settle.receipts([world.receipt("c"), world.receipt("d")])
     assert settle.room == 0
+
+
+async def test_a_database_that_goes_away_loses_nothing(world: World, dsn: str) -> None:
+    sent = [await world.message() for _ in range(20)]
+    database = dsn.rpartition("/")[2]
+    other = await asyncpg.connect(dsn.replace(database, "postgres"))
+    await other.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+    await other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database
+    )
+    settle = settler(world)
+    settle.answers([world.answer(one, f"p{n}") for n, one in enumerate(sent)])
+    settle.receipts([world.receipt("p3"), world.receipt("elsewhere")])
+    running = asyncio.create_task(settle.run())
+    async with asyncio.timeout(20):
+        while settle.room or settle.answers_room:
+            await asyncio.sleep(0.01)
+    assert world.committed == []
+    await other.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+    await other.close()
+    async with asyncio.timeout(20):
+        await settle.drain()
+    running.cancel()
+    assert sorted(world.committed, key=str) == ["elsewhere", "p3"]
+    assert (await world.row(sent[3]))["status"] == "DELIVERED"
+    assert (await world.row(sent[4]))["status"] == "SUBMITTED"
+    assert settle.room

@@ -143,12 +143,13 @@ async def end_parts(connection: Any, ends: Sequence[PartEnd]) -> None:
     )
 
 
-async def parts_delivered(connection: Any, ids: Sequence[bytes]) -> dict[bytes, int]:
-    """How many different parts of each message are delivered, over all attempts."""
+async def parts_missing(connection: Any, ids: Sequence[bytes]) -> dict[bytes, int]:
+    """How many different parts of each message are accepted, in any attempt, but not delivered."""
     rows = await connection.fetch(
-        """SELECT message_id, count(DISTINCT part_no)::int FROM message_part
-           WHERE message_id = any($1) AND message_id >= $2 AND message_id <= $3
-             AND part_no > 0 AND status IN ('DELIVERED', 'READ')
+        """SELECT message_id, (count(DISTINCT part_no) - count(DISTINCT part_no)
+             FILTER (WHERE status IN ('DELIVERED', 'READ')))::int
+           FROM message_part
+           WHERE message_id = any($1) AND message_id >= $2 AND message_id <= $3 AND part_no > 0
            GROUP BY message_id""",
         list(ids), min(ids), max(ids),
     )  # fmt: skip

@@ -29,7 +29,7 @@ _BATCH_PLACE = tuple[int, int, int]
 
 
 class Again(msgspec.Struct, frozen=True):
-    """The message as it is sent again: where, when, and the routes that are left after that."""
+    """The message as it is sent again: where, when, and its plan, that route first."""
 
     message: Outgoing
     route_id: int
@@ -143,8 +143,9 @@ def _again(answer: Answer, route_id: int, seconds: float) -> Step:
     )
     quiet = not other and message.tries > 0 and error.max_tries > NOTED_TRIES_MAX
     kind = "failover" if other else "throttled" if error.slows_route else "retry"
-    plan = _after(answer.envelope.plan, answer.route_id)
-    plan = _after(plan, route_id) if other else answer.envelope.plan
+    plan = answer.envelope.plan
+    if other:
+        plan = [route_id, *_after(_after(plan, answer.route_id), route_id)]
     return Step(
         Finish(message.id, "QUEUED", answer.at_us, message.attempt),
         "" if quiet else kind,
@@ -175,17 +176,12 @@ def _fenced(again: Again, done: Applied | None) -> Again:
 
 def _accepted(answer: Answer) -> list[tuple[int, str]]:
     """Parts (from 1) that the carrier accepted now, with their provider ids."""
-    ids, done = answer.provider_ids, answer.message.parts_done
-    numbers = range(1, len(ids) + 1)
-    if done and len(ids) == answer.message.segments - len(done):
-        # Told only of the parts that were missing.
-        numbers = [n for n in range(1, answer.message.segments + 1) if n not in done]  # type: ignore[assignment]
-    return [(n, one) for n, one in zip(numbers, ids, strict=True) if one]
+    return [(number, one) for number, one in enumerate(answer.provider_ids, 1) if one]
 
 
 def _parts(answer: Answer) -> list[NewPart]:
     """Rows for the parts of a message of several, which one provider id cannot stand for."""
-    if len(answer.provider_ids) + len(answer.message.parts_done) < 2:
+    if len(answer.provider_ids) < 2:
         return []
     return [
         NewPart(

@@ -147,7 +147,7 @@ async def _join_parts(
     await receipt_queries.end_parts(connection, list(ends.values()))
     ids = list({part.message_id for _, part in partial})
     messages = await receipt_queries.states(connection, ids)
-    delivered = await receipt_queries.parts_delivered(connection, ids)
+    missing = await receipt_queries.parts_missing(connection, ids)
     deciding: list[tuple[int, Found]] = []
     notes: list[Note] = []
     told: set[bytes] = set()
@@ -156,7 +156,9 @@ async def _join_parts(
         if message is None or receipt.state == "ENROUTE":
             continue
         if receipt.state in _ARRIVED:
-            complete = part.part_no == 0 or delivered.get(message.id, 0) >= message.segments
+            # Until it is SUBMITTED some parts are not even accepted.
+            whole = message.status not in {"QUEUED", "SENDING"} and not missing.get(message.id)
+            complete = part.part_no == 0 or whole
             if complete and message.id not in told:
                 told.add(message.id)
                 deciding.append((number, message))
