@@ -1,0 +1,172 @@
+"""The body of `POST /v1/messages`, read strictly and refused clearly, and its answers.
+
+Every field of the published API is known here, so that one that is not served yet is named as
+such instead of being ignored.
+"""
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from cpaas.api.problem import FieldError, ProblemError
+from cpaas.api.times import micros
+from cpaas.messages.envelopes import Lane
+from cpaas.pipeline.drafts import Draft
+
+RECIPIENTS_MAX: Final = 10_000
+_NOT_YET: Final = ("template", "variables", "media", "rcs", "whatsapp", "voice", "fallback")
+_FIELD: Final = re.compile(r" - at `(?:\$\.)?([^`]*)`$")
+_NAMED: Final = re.compile(r"field `([^`]+)`")
+
+_Text = Annotated[str, msgspec.Meta(description="The text; up to 10 segments.")]
+
+
+class Dlt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """India DLT ids, passed to the carrier."""
+
+    pe_id: str | None = None
+    template_id: str | None = None
+    tm_id: str | None = None
+
+
+class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message to one recipient, or the same to up to 10,000."""
+
+    channel: Annotated[
+        str, msgspec.Meta(description="sms, whatsapp, rcs or voice.", examples=["sms"])
+    ]
+    to: Annotated[
+        str | list[str],
+        msgspec.Meta(
+            description="E.164 number, or a list of up to 10,000.", examples=["+919876543210"]
+        ),
+    ]
+    sender: Annotated[
+        str | None,
+        msgspec.Meta(description="Approved sender; left out, the account's default is taken."),
+    ] = msgspec.field(name="from", default=None)
+    text: _Text | None = None
+    traffic_class: Lane | None = None
+    reference: Annotated[
+        str | None, msgspec.Meta(description="Yours; comes back in every answer and webhook.")
+    ] = None
+    send_at: Annotated[
+        str | None, msgspec.Meta(description="ISO 8601 with a zone, at most 30 days ahead.")
+    ] = None
+    validity_seconds: Annotated[
+        int | None,
+        msgspec.Meta(
+            description="60 to 259200; default 86400, OTP 600. Not delivered by then: EXPIRED."
+        ),
+    ] = None
+    webhook_url: Annotated[
+        str | None, msgspec.Meta(description="Gets this message's events instead of yours.")
+    ] = None
+    dlt: Dlt | None = None
+    dry_run: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Checks and prices; stores, charges and sends nothing. Answers 200."
+        ),
+    ] = False
+    #: part of the published API, refused as not_supported until they are served.
+    template: Any = None
+    variables: Any = None
+    media: Any = None
+    rcs: Any = None
+    whatsapp: Any = None
+    voice: Any = None
+    fallback: Any = None
+
+
+class SentMessage(msgspec.Struct, frozen=True):
+    """A message that was accepted; with dry_run its status is DRY_RUN and it has no id."""
+
+    id: str | None
+    status: Literal["QUEUED", "SCHEDULED", "DRY_RUN"]
+    channel: str
+    to: str
+    sender: str = msgspec.field(name="from")
+    segments: int
+    encoding: str
+    price: str
+    currency: str
+    reference: str | None
+    created_at: str
+
+
+class RecipientError(msgspec.Struct, frozen=True):
+    """Why a recipient is left out."""
+
+    code: str
+    detail: str
+
+
+class NotSent(msgspec.Struct, frozen=True):
+    """A recipient of a list that is left out."""
+
+    to: str
+    error: RecipientError
+
+
+class SentMessages(msgspec.Struct, frozen=True):
+    """The answer to a list, in its order."""
+
+    accepted: int
+    rejected: int
+    messages: list[SentMessage | NotSent]
+
+
+encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(SendRequest).decode
+
+
+def read(body: bytes) -> SendRequest:
+    """The request. Errors: ProblemError 400 for what is no JSON, 422 for what is not allowed."""
+    try:
+        request = _decode(body)
+    except msgspec.ValidationError as error:
+        raise _not_valid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(
+            400, "malformed_json", f"The body is not JSON: {error}.", title="Malformed JSON"
+        ) from None
+    for name in _NOT_YET:
+        if getattr(request, name) is not None:
+            raise ProblemError(
+                422, "not_supported", f"{name} is not supported yet.",
+                errors=[FieldError(name, "Not supported yet.")],
+            )  # fmt: skip
+    return request
+
+
+def draft(request: SendRequest) -> Draft:
+    """What all recipients share."""
+    dlt = request.dlt
+    return Draft(
+        request.channel,
+        request.text or "",
+        request.sender or "",
+        request.traffic_class or "transactional",
+        request.reference or "",
+        request.webhook_url or "",
+        None if request.send_at is None else micros(request.send_at, "send_at"),
+        request.validity_seconds,
+        1,
+        None if dlt is None else {k: v for k, v in msgspec.structs.asdict(dlt).items() if v},
+    )
+
+
+def _not_valid(text: str) -> ProblemError:
+    """msgspec's words with the field they are about."""
+    at, named = _FIELD.search(text), _NAMED.search(text)
+    field = at[1] if at else ""
+    if named:
+        field = f"{field}.{named[1]}" if field else named[1]
+    field = field.replace("...", "[]") or "body"
+    detail = _FIELD.sub("", text).replace("`", "'")
+    return ProblemError(
+        422, "validation_error", f"{field}: {detail}.", title="The request is not valid",
+        errors=[FieldError(field, f"{detail}.")],
+    )  # fmt: skip
