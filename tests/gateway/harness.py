@@ -98,9 +98,9 @@ class Gateway(World):
         """So many accepted messages, `each` to an envelope, as accept leaves them."""
         self.now_us = now_us()
         made = []
-        changes = {"plan": [], "status": "QUEUED", "claimed_by": 0} | changes
+        values: dict[str, Any] = {"plan": [], "status": "QUEUED", "claimed_by": 0} | changes
         for _ in range(count // each):
-            parts = [await self.message(**changes) for _ in range(each)]
+            parts = [await self.message(**values) for _ in range(each)]
             messages = [part.messages[0] for part in parts]
             made.append(msgspec.structs.replace(parts[0], messages=messages))
         items = [

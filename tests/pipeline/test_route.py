@@ -49,8 +49,8 @@ class Step:
         return envelope
 
     async def message(self, **changes: Any) -> Envelope:
-        changes = {"plan": [], "status": "QUEUED", "claimed_by": 0} | changes
-        return await self.put(await self.world.message(**changes))
+        values: dict[str, Any] = {"plan": [], "status": "QUEUED", "claimed_by": 0}
+        return await self.put(await self.world.message(**(values | changes)))
 
     async def routed(self, name: str) -> list[Envelope]:
         return [unpack(row["payload"]) for row in await self.world.items(f"submit_{name}")]

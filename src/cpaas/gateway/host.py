@@ -122,9 +122,12 @@ class Host:
         for route_id in route_ids:
             self._end(route_id, hand_back=False, drain_seconds=drain_seconds)
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
-        async with self._pool.acquire() as connection:
-            await queries.end_leases(connection, list(self._leases), self._instance_id)
-        await self._show()
+        try:
+            async with self._pool.acquire() as connection:
+                await queries.end_leases(connection, list(self._leases), self._instance_id)
+            await self._show()
+        except Exception as error:  # noqa: BLE001 - leases end by themselves; stopping goes on
+            _log.warning("leases_not_ended", error=repr(error))
 
     def _wanted(self) -> dict[int, Route]:
         wanted = {}

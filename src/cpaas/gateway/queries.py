@@ -141,3 +141,20 @@ async def insert_inbound(connection: Any, messages: Sequence[NewInbound]) -> Non
         [m.body for m in messages], [m.raw for m in messages],
         [m.received_us for m in messages],
     )  # fmt: skip
+
+
+async def lease_holders(connection: Any, host: str) -> list[tuple[int, int]]:
+    """(instance id, process id) of the instances on a host that hold leases."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT i.id, i.pid FROM route_lease l JOIN service_instance i"
+        " ON i.id = l.instance_id WHERE i.host = $1 AND i.stopped_at IS NULL",
+        host,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def end_leases_of(connection: Any, instance_ids: Sequence[int]) -> None:
+    """Ends every lease of instances that are dead."""
+    await connection.execute(
+        "DELETE FROM route_lease WHERE instance_id = any($1::bigint[])", instance_ids
+    )

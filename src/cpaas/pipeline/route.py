@@ -77,11 +77,12 @@ class Router:
         self._held: dict[tuple[int, bool], _Held] = {}
         self._takes = 0
         self._short = False
+        self._stopping = False
         self._resync_at = 0.0
 
     async def run(self) -> None:
-        """Routes for ever; cancel it to stop, what it holds comes back by itself."""
-        while True:
+        """Routes until `stop`; what a cancelled one held comes back by itself."""
+        while not self._stopping:
             try:
                 if not await self.turn():
                     await self._rest()
@@ -91,6 +92,10 @@ class Router:
                 else:
                     _log.exception("route_step_failed", channel=self._channel)
                 await asyncio.sleep(PAUSE_SECONDS)
+
+    def stop(self) -> None:
+        """Takes no more: `run` ends after the turn under way."""
+        self._stopping = True
 
     async def turn(self) -> bool:
         """Takes and routes what there is room for; returns whether anything moved."""

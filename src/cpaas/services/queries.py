@@ -25,7 +25,7 @@ async def insert_instance(
 async def beat(pool: asyncpg.Pool, instance_id: int, details: dict[str, object]) -> None:
     """Says that the process lives, with what it wants shown about itself."""
     await pool.execute(
-        "UPDATE service_instance SET heartbeat_at = now(), details = $2::jsonb WHERE id = $1",
+        "UPDATE service_instance SET heartbeat_at = now(), details = $2::text::jsonb WHERE id = $1",
         instance_id,
         msgspec.json.encode(details).decode(),
     )

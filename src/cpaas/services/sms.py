@@ -1,0 +1,223 @@
+"""cpaas-sms: routes what was accepted for SMS, delivers it to carriers, settles what they say.
+
+A composition root: it alone makes pools and hands them on. Stopping goes against the stream: take
+no more, wait for answers, commit them, then unbind and leave.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.topology import submit_queue
+from cpaas.broker.wakeups import QueueWakeups
+from cpaas.channels.registry import CHANNELS
+from cpaas.config import Settings
+from cpaas.db.pool import create_pool
+from cpaas.gateway.host import Host
+from cpaas.gateway.inbound import InboundKeeper
+from cpaas.gateway.leases import free_leases_of_the_dead
+from cpaas.gateway.types import Around
+from cpaas.kit.log import get_logger
+from cpaas.kit.secrets import Keyring
+from cpaas.pipeline.load import RouteLoad
+from cpaas.pipeline.recover import run_sweeps
+from cpaas.pipeline.route import Router
+from cpaas.pipeline.settle import Settler
+from cpaas.routes.credentials import unseal
+from cpaas.services.instance import registered
+from cpaas.services.status_page import Gauge, StatusPage
+from cpaas.simulators.smsc import SimulatedSmsc, SmscSettings
+from cpaas.snapshot.holder import SnapshotHolder
+from cpaas.snapshot.types import Route, Snapshot
+
+SERVICE: Final = "cpaas-sms"
+CHANNEL: Final = "sms"
+POOL_MIN: Final = 3
+POOL_MAX: Final = 12
+TEST_SYSTEM_ID: Final = "test"
+TEST_WINDOW: Final = 500
+#: of the time that stopping may take: for the answers still under way, and to commit them.
+DRAIN_SHARE: Final = 0.4
+SETTLE_SHARE: Final = 0.3
+_log = get_logger("sms")
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class _TestCarrier:
+    """The carrier for test keys, built in: on a port of its own that nobody else is told."""
+
+    def __init__(self) -> None:
+        self._password = secrets.token_hex(4)
+        self._smsc = SimulatedSmsc(SmscSettings(accounts={TEST_SYSTEM_ID: self._password}))
+        self._port = 0
+
+    async def start(self) -> None:
+        """Listens on a free port of this machine only."""
+        self._port = await self._smsc.start()
+
+    async def stop(self) -> None:
+        """Ends it."""
+        await self._smsc.stop()
+
+    def located(self, route: Route) -> Route:
+        """A simulated route as it can be reached; any other as it is."""
+        if not route.simulated:
+            return route
+        return msgspec.structs.replace(
+            route, host="127.0.0.1", port=self._port, system_id=TEST_SYSTEM_ID, binds=1,
+            bind_type="trx", window_size=TEST_WINDOW, message_id_mode="same", settings={},
+        )  # fmt: skip
+
+    def credentials(self, route: Route, settings: Settings) -> dict[str, str]:
+        """What to bind with."""
+        if route.simulated:
+            return {"password": self._password}
+        if not route.secret:
+            return {}
+        return unseal(Keyring.load(settings.keyring), route.name, route.secret)
+
+
+class _Sms:
+    """Everything of the service, made of one pool and one instance."""
+
+    def __init__(
+        self, settings: Settings, pool: Any, holder: SnapshotHolder, instance_id: int,
+        carrier: _TestCarrier,
+    ) -> None:  # fmt: skip
+        def snapshot() -> Snapshot:
+            return holder.current
+
+        self.load = RouteLoad()
+        self.wakeups = QueueWakeups(settings.dsn())
+        self.settler = Settler(
+            pool, snapshot, instance_id, _now_us,
+            on_receipts_committed=lambda tokens: self.host.acknowledge(tokens),  # noqa: PLW0108
+        )  # fmt: skip
+        self.inbound = InboundKeeper(pool, clock_us=_now_us)
+        self.host = Host(
+            pool, CHANNELS[CHANNEL],
+            Around(self.settler, self.inbound, self.load, snapshot, _now_us), self.wakeups,
+            instance_id=instance_id,
+            credentials=lambda route: carrier.credentials(route, settings),
+            located=carrier.located,
+        )  # fmt: skip
+        consumer = EmbeddedConsumer(pool, submit_queue(CHANNEL), instance_id, wakeups=self.wakeups)
+        self.router = Router(
+            pool, consumer, snapshot, self.load, channel=CHANNEL, instance_id=instance_id
+        )
+        self._sweeps = run_sweeps(pool, snapshot, instance_id, _now_us)
+        self._names: dict[str, asyncio.Task[None]] = {}
+        self._holder = holder
+        self._pool = pool
+
+    async def start(self) -> None:
+        """Starts every task."""
+        if dead := await free_leases_of_the_dead(self._pool):
+            _log.info("leases_freed", instances=dead)
+        await self.wakeups.start()
+        self._holder.on_change(self.host.changed)
+        self._task("settle", self.settler.run())
+        self._task("replies", self.inbound.run())
+        self._task("gateway", self.host.run())
+        self._task("route", self.router.run())
+        self._task("sweeps", self._sweeps)
+
+    async def ended(self) -> None:
+        """Returns when a task ended by itself, which none may."""
+        await asyncio.wait(self._names.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self, seconds: float) -> None:
+        """Takes no more, waits for answers, commits them."""
+        self._names["sweeps"].cancel()
+        self.router.stop()
+        await self.host.stop(seconds * DRAIN_SHARE)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds * SETTLE_SHARE):
+                await self.settler.drain()
+                await self.inbound.drain()
+                await asyncio.wait([self._names["route"], self._names["gateway"]])
+        for name, task in self._names.items():
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                _log.error("task_failed", task=name, error=repr(task.exception()))
+            task.cancel()
+        await asyncio.gather(*self._names.values(), return_exceptions=True)
+        await self.wakeups.close()
+
+    def gauges(self) -> list[Gauge]:
+        """What /metrics shows."""
+        shown = [
+            Gauge("cpaas_answers_room", self.settler.answers_room),
+            Gauge("cpaas_receipts_room", self.settler.room),
+            Gauge("cpaas_snapshot_confirmed", float(self._holder.confirmed)),
+        ]
+        routes = self._holder.current.routes
+        for state in self.host.states:
+            labels = {"route": routes[state.route_id].name} if state.route_id in routes else {}
+            shown += [
+                Gauge("cpaas_route_up", float(state.state in ("up", "throttled")), labels),
+                Gauge("cpaas_route_binds_up", state.binds_up, labels),
+                Gauge("cpaas_route_binds_wanted", state.binds_wanted, labels),
+                Gauge("cpaas_route_in_flight", state.in_flight, labels),
+                Gauge("cpaas_route_tps", state.tps_now, labels),
+            ]
+        return shown
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._names[name] = asyncio.create_task(work, name=name)
+
+
+@contextlib.asynccontextmanager
+async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, SnapshotHolder, _TestCarrier]]:
+    """The pool, the snapshot and the built-in carrier, ended in reverse."""
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await create_pool(
+            settings.dsn(), min_size=POOL_MIN, max_size=POOL_MAX, application_name=SERVICE,
+            data_plane=True,
+        )  # fmt: skip
+        # A polite close waits for connections that a dead database never gives back.
+        stack.callback(pool.terminate)
+        defaults = {"currency": settings.currency, "timezone": settings.timezone}
+        holder = SnapshotHolder(settings.dsn(), defaults=defaults)
+        await holder.start()
+        stack.push_async_callback(holder.stop)
+        carrier = _TestCarrier()
+        await carrier.start()
+        stack.push_async_callback(carrier.stop)
+        yield pool, holder, carrier
+
+
+async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
+    """Serves until SIGTERM or SIGINT (or `stop`); 1 when a part of it ended by itself."""
+    stopping = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with (
+        _parts(settings) as (pool, holder, carrier),
+        registered(pool, SERVICE, settings.sms_port) as instance_id,
+    ):
+        sms = _Sms(settings, pool, holder, instance_id, carrier)
+        page = StatusPage(SERVICE, lambda: holder.confirmed, sms.gauges)
+        await sms.start()
+        await page.start(settings.host, settings.sms_port)
+        _log.info("serving", port=settings.sms_port, instance=instance_id)
+        waiting = [asyncio.create_task(stopping.wait()), asyncio.create_task(sms.ended())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        failed = not stopping.is_set()
+        try:
+            await sms.stop(float(settings.stop_seconds))
+        finally:
+            await page.close()
+        _log.info("stopped", instance=instance_id)
+    return 1 if failed else 0
