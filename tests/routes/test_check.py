@@ -40,6 +40,8 @@ def test_hosts(host: str) -> None:
         (RouteChanges(password="x" * 9), "password"),
         (RouteChanges(password="ärger"), "password"),
         (RouteChanges(system_id="a\0b"), "system_id"),
+        (RouteChanges(label="x" * 65), "label"),
+        (RouteChanges(default_sender="a b"), "default_sender"),
     ],
 )
 def test_fields_out_of_range(changes: RouteChanges, field: str) -> None:

@@ -18,6 +18,7 @@ DAILY_CAP_MAX: Final = 10**12
 
 _USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_PHONE: Final = re.compile(r"(\+?[0-9][0-9 ()-]{5,30})?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -46,8 +47,17 @@ def username(value: str) -> str:
 def email(value: str) -> str:
     """The address, trimmed; empty is allowed."""
     trimmed = value.strip()
-    if trimmed and (len(trimmed) > 254 or not _EMAIL.fullmatch(trimmed)):
+    fits = len(trimmed) <= 254 and trimmed.isprintable() and _EMAIL.fullmatch(trimmed)
+    if trimmed and not fits:
         raise InputError(f"{value!r} is no email address", "write it like ann@example.com", "email")
+    return trimmed
+
+
+def phone(value: str) -> str:
+    """A person's phone number, trimmed; empty is allowed."""
+    trimmed = value.strip()
+    if not _PHONE.fullmatch(trimmed):
+        raise InputError(f"{value!r} is no phone number", "write it like +919876543210", "phone")
     return trimmed
 
 

@@ -39,7 +39,7 @@ async def create_account(connection: asyncpg.Connection, new: NewAccount) -> Mad
             role="USER",
             account_id=account_id,
             email=email,
-            phone=new.phone,
+            phone=check.phone(new.phone),
             must_change_password=True,
         )
     except asyncpg.UniqueViolationError as error:

@@ -17,8 +17,10 @@ Name = Annotated[str, typer.Argument(help="The account's name.", show_default=Fa
 @app.command()
 def create(
     name: Name,
+    *,
     username: Annotated[str, typer.Option(help="Owner's login; the name if left out.")] = "",
     email: Annotated[str, typer.Option(help="Owner's email.")] = "",
+    phone: Annotated[str, typer.Option(help="Owner's phone.")] = "",
     password: Annotated[str, typer.Option(help="Generated if left out.")] = "",
     credit: Annotated[str, typer.Option(help="Opening balance, such as 1000.")] = "0",
     json: output.Json = False,
@@ -30,7 +32,9 @@ def create(
     from cpaas.cli import acting
 
     amount = check.amount(credit)
-    new = NewAccount(name=name, username=username or name, email=email, password=password)
+    new = NewAccount(
+        name=name, username=username or name, email=email, phone=phone, password=password
+    )
 
     async def work(connection: Any) -> MadeAccount:
         made = await create_account(connection, new)
@@ -161,6 +165,7 @@ def set_(  # noqa: PLR0913 one option per field of the screen
     ip: Annotated[list[str] | None, typer.Option(help="Allowed address or CIDR.")] = None,
     any_ip: Annotated[bool, typer.Option("--any-ip", help="Allow every address.")] = False,
     country: Annotated[list[str] | None, typer.Option(help="Allowed country, such as IN.")] = None,
+    any_country: Annotated[bool, typer.Option("--any-country", help="Allow all.")] = False,
     tps: Annotated[int | None, typer.Option(help="Messages a second, 0 = no limit.")] = None,
     daily_cap: Annotated[int | None, typer.Option(help="Messages a day, 0 = no limit.")] = None,
     on: Annotated[list[str] | None, typer.Option(help="Channel to switch on.")] = None,
@@ -178,7 +183,7 @@ def set_(  # noqa: PLR0913 one option per field of the screen
     given = Changes(
         active=active,
         allowed_ips=[] if any_ip else ip or None,
-        countries=country or None,
+        countries=[] if any_country else country or None,
         tps=tps,
         daily_cap=daily_cap,
     )

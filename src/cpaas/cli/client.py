@@ -97,4 +97,7 @@ def _refused(status: int, answer: dict[str, Any]) -> output.CliError:
     if isinstance(faults, list):
         shown = [f"{f.get('field', '')}: {f.get('detail', '')}" for f in faults[:5] if f]
         what = f"{what} ({'; '.join(shown)})" if shown else what
-    return output.CliError(f"{code}: {what}", "see docs/reference for this code")
+    page = str(answer.get("type", "/docs"))
+    settings = output.settings()
+    todo = f"read about it: {settings.url(settings.core_port)}{page}" if page[:1] == "/" else page
+    return output.CliError(f"{code}: {what}", todo)

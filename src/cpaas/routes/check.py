@@ -18,6 +18,7 @@ TPS_MAX: Final = 100_000
 PRIORITY_MAX: Final = 1_000_000
 CONDITIONS_MAX: Final = 1_000
 SYSTEM_TYPE_MAX: Final = 12
+LABEL_MAX: Final = 64
 #: one transceiver, or a transmitter (with tx_rx: and a receiver) for carriers without one.
 BIND_TYPES: Final = ("trx", "tx", "tx_rx")
 #: how a carrier writes message ids in receipts, compared with its submit_sm_resp.
@@ -25,6 +26,7 @@ MESSAGE_ID_MODES: Final = ("same", "hex_to_dec", "dec_to_hex")
 
 _NAME: Final = re.compile(r"[a-z0-9_]{1,32}")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,251}[A-Za-z0-9.])?|::1?")
+_SENDER: Final = re.compile(r"([A-Za-z0-9]{3,11}|\+[1-9]\d{6,14})?")
 _PREFIX: Final = re.compile(r"\d{1,15}")
 _RANGES: Final[tuple[tuple[str, int, int, str], ...]] = (
     ("tps", 0, TPS_MAX, "messages a second, 0 = unlimited"),
@@ -103,6 +105,18 @@ def _fields(route: NewRoute | RouteChanges) -> None:
             f"{route.message_id_mode!r} is no message id mode",
             f"use one of {', '.join(MESSAGE_ID_MODES)}",
             "message_id_mode",
+        )
+    if route.label is not None and (
+        len(route.label) > LABEL_MAX or not (route.label == "" or route.label.isprintable())
+    ):
+        raise InputError(
+            "this label cannot be shown", f"use at most {LABEL_MAX} printable characters", "label"
+        )
+    if route.default_sender is not None and not _SENDER.fullmatch(route.default_sender):
+        raise InputError(
+            f"{route.default_sender!r} cannot be a sender",
+            "use 3 to 11 letters or digits, or a whole number such as +919876543210",
+            "default_sender",
         )
     _octets("system_id", route.system_id, SMPP_SYSTEM_ID_MAX)
     _octets("system_type", route.system_type, SYSTEM_TYPE_MAX)

@@ -38,7 +38,7 @@ async def reject(
     connection: asyncpg.Connection, account_id: int, channel: str, value: str, *, reason: str
 ) -> None:
     """Refuses the sender with a reason that the account sees."""
-    if not 1 <= len(reason.strip()) <= check.REASON_MAX:
+    if not 1 <= len(reason.strip()) <= check.REASON_MAX or "\0" in reason:
         raise InputError(
             "a rejection needs a reason", f"say why in at most {check.REASON_MAX} characters",
             "reason",
