@@ -120,14 +120,18 @@ class SentMessages(msgspec.Struct, frozen=True):
 
 encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(SendRequest).decode
+_decode_any: Final = msgspec.json.Decoder().decode
 
 
 def read(body: bytes) -> SendRequest:
     """The request. Errors: ProblemError 400 for what is no JSON, 422 for what is not allowed."""
     try:
-        request = _decode(body)
-    except msgspec.ValidationError as error:
-        raise _not_valid(str(error)) from None
+        try:
+            request = _decode(body)
+        except msgspec.ValidationError as error:
+            # The decoder stops at the first value it does not want, before it has seen the rest.
+            _decode_any(body)
+            raise _not_valid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(
             400, "malformed_json", f"The body is not JSON: {error}.", title="Malformed JSON"
