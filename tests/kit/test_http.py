@@ -251,7 +251,7 @@ class FakeTransport:
 async def _feed(pieces: list[bytes]) -> Exchange | Exception:
     exchange = Exchange()
     exchange.connection_made(FakeTransport())  # type: ignore[arg-type]
-    sending = asyncio.ensure_future(exchange.send(b"POST / HTTP/1.1\r\n\r\n"))
+    sending = asyncio.ensure_future(exchange.send(b"POST / HTTP/1.1\r\n\r\n", 5))
     await asyncio.sleep(0)
     for piece in pieces:
         exchange.data_received(piece)
@@ -318,7 +318,7 @@ def test_a_second_answer_spoils_the_connection() -> None:
         exchange = Exchange()
         transport = FakeTransport()
         exchange.connection_made(transport)  # type: ignore[arg-type]
-        sending = asyncio.ensure_future(exchange.send(b""))
+        sending = asyncio.ensure_future(exchange.send(b"", 5))
         await asyncio.sleep(0)
         exchange.data_received(one + b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
         await sending

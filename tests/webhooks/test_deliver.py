@@ -294,6 +294,7 @@ async def test_damaged_items_go_to_the_dead_letters(world: World) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM dead_letter") == 1
 
 
+@pytest.mark.slow
 async def test_two_deliverers_share_the_work(world: World) -> None:
     account_id, _ = await world.endpoint("a", world.sink.url("/a"))
     world.sink.behave("/a", Behaviour(fail_first=1))

@@ -48,7 +48,7 @@ class Exchange(asyncio.Protocol):
         self._headers_done = False
         self._done = False
 
-    async def send(self, request: bytes) -> None:
+    async def send(self, request: bytes, timeout_seconds: float) -> None:
         """Writes the request; returns when the answer is in. Errors: StaleError, PostError."""
         transport = self.transport
         if transport is None or transport.is_closing():
@@ -56,19 +56,18 @@ class Exchange(asyncio.Protocol):
         self._reset()
         self.reusable = False
         self._parser = httptools.HttpResponseParser(self)
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        # A plain timer: a timeout by cancelling the task costs several times as much per call.
+        timer = loop.call_later(timeout_seconds, self._expire)
         transport.write(request)
         try:
             await self._waiter
         finally:
+            timer.cancel()
             self._waiter = None
             if not self.reusable:
                 transport.abort()
-
-    @property
-    def answered(self) -> bool:
-        """Whether the final status is known, whatever became of the body."""
-        return self._headers_done
 
     # -- asyncio.Protocol
 
@@ -153,6 +152,9 @@ class Exchange(asyncio.Protocol):
             self._fail(PostError("protocol", f"the answer is over {BODY_BYTES_MAX} bytes"))
         elif not self._headers_done and self._received_bytes > HEAD_BYTES_MAX:
             self._fail(PostError("protocol", f"the answer's head is over {HEAD_BYTES_MAX} bytes"))
+
+    def _expire(self) -> None:
+        self._fail(PostError("timeout", "no answer in time"))
 
     def _fail(self, error: Exception) -> None:
         # With the final status in hand the outcome is known: calling again would repeat the event.

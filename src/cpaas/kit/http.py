@@ -81,35 +81,41 @@ class PostClient:
         exchange = await self._answer(target, key, request)
         finished = self._now()
         self._keep(key, exchange, finished)
+        wait = exchange.retry_after
         return Reply(
             exchange.status,
-            parse_retry_after(exchange.retry_after, time.time()),
+            parse_retry_after(wait, time.time()) if wait else None,
             exchange.body,
             int((finished - started) * 1000),
         )
 
     async def _answer(self, target: Target, key: PoolKey, request: bytes) -> Exchange:
-        exchange: Exchange | None = None
+        started = self._now()
+        kept = self._take_idle(key)
         try:
+            if kept is not None:
+                try:
+                    await kept.send(request, self._timeout)
+                    return kept
+                except StaleError:
+                    kept = None
             async with asyncio.timeout(self._timeout):
-                exchange = self._take_idle(key)
-                if exchange is not None:
-                    try:
-                        await exchange.send(request)
-                        return exchange
-                    except StaleError:
-                        exchange = None
                 exchange = await self._connect(target)
-                await exchange.send(request)
-                return exchange
+            left = max(0.0, self._timeout - (self._now() - started))
+            await exchange.send(request, left)
+            return exchange
         except TimeoutError:
-            if exchange is not None and exchange.answered:
-                return exchange
-            text = f"no answer within {self._timeout:g} s"
-            raise PostError("timeout", text) from None
+            raise self._late() from None
+        except PostError as error:
+            if error.kind == "timeout":
+                raise self._late() from None
+            raise
         except StaleError:
             text = "the connection was closed without an answer"
             raise PostError("closed", text) from None
+
+    def _late(self) -> PostError:
+        return PostError("timeout", f"no answer within {self._timeout:g} s")
 
     async def close(self) -> None:
         """Closes what is kept; posts under way end by themselves and are not kept."""
@@ -176,7 +182,7 @@ class PostClient:
                 + b"User-Agent: %b\r\nContent-Type: application/json\r\n" % self._agent
                 + b"Accept: */*\r\nContent-Length: "
             )
-        own = b"".join([b"%b: %b\r\n" % header for header in headers])
+        own = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
         return b"%b%d\r\n%b\r\n%b" % (head, len(body), own, body)
 
     async def _connect(self, target: Target) -> Exchange:
