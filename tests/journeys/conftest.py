@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests.journeys.platform import Platform
 
 
@@ -24,9 +23,7 @@ def bare() -> Iterator[Platform]:
     platform = Platform(CPAAS_SANDBOX="off")
     try:
         platform.up()
-        made = platform.cpaas(
-            "account", "create", "acme", "--username", "acme", "--credit", "1000"
-        )
+        made = platform.cpaas("account", "create", "acme", "--username", "acme", "--credit", "1000")
         platform.cpaas("price", "set", "--account", "acme", "--channel", "sms", "0.12")
         platform.cpaas(
             "sender", "create", "MYBRAND", "--account", "acme", "--channel", "sms", "--approve"

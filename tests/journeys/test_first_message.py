@@ -1,0 +1,85 @@
+"""What a newcomer does: one command, one curl, one SMS that really went over SMPP."""
+
+import pytest
+from tests.journeys.platform import Platform, until
+
+pytestmark = pytest.mark.slow
+
+
+def test_up_tells_all_that_is_needed(sandbox: Platform) -> None:
+    answer = sandbox.answer
+    assert set(answer) >= {"urls", "smpp_port", "admin", "account"}
+    assert set(answer["urls"]) == {"core", "sms", "admin", "portal"}
+    assert answer["admin"]["username"]
+    assert answer["admin"]["password"]
+    account = answer["account"]
+    assert account["api_key"].startswith("live_")
+    assert account["test_key"].startswith("test_")
+    assert len(account["smpp_password"]) <= 8
+    rows = {row["name"]: row["status"] for row in sandbox.cpaas("status")["services"]}
+    assert rows["cpaas-core"] == rows["cpaas-sms"] == rows["postgres"] == "UP"
+
+
+def test_an_sms_goes_the_whole_way(sandbox: Platform) -> None:
+    key = sandbox.answer["account"]["api_key"]
+    balance = sandbox.call("GET", "/v1/balance", key=key)[1]["balance"]
+    sent = sandbox.send(key, to="+919876543210", text="Hello")
+    assert sent["status"] == "QUEUED"
+    assert sent["encoding"] == "GSM7"
+    assert sent["segments"] == 1
+    message = sandbox.becomes(key, sent["id"], "DELIVERED")
+    assert message["provider_message_id"]
+    spent = float(balance) - float(sandbox.call("GET", "/v1/balance", key=key)[1]["balance"])
+    assert spent == pytest.approx(float(sent["price"]))
+    status, timeline = sandbox.call("GET", f"/v1/messages/{sent['id']}/timeline", key=key)
+    assert status == 200
+    words = str(timeline)
+    for step in ("QUEUED", "SENDING", "SUBMITTED", "DELIVERED"):
+        assert step in words
+    assert "smpp1" in words
+
+
+@pytest.mark.parametrize(
+    ("number", "final"),
+    [
+        ("+999000000001", "DELIVERED"),
+        ("+999000000002", "FAILED"),
+        ("+999000000003", "REJECTED"),
+        ("+999000000004", "EXPIRED"),
+        ("+999000000007", "DELIVERED"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["test_key", "api_key"])
+def test_the_reserved_numbers_play_their_part(
+    sandbox: Platform, kind: str, number: str, final: str
+) -> None:
+    key = sandbox.answer["account"][kind]
+    sent = sandbox.send(key, to=number, text="Hello")
+    sandbox.becomes(key, sent["id"], final)
+
+
+def test_a_test_key_costs_nothing(sandbox: Platform) -> None:
+    account = sandbox.answer["account"]
+    before = sandbox.call("GET", "/v1/balance", key=account["api_key"])[1]
+    sent = sandbox.send(account["test_key"], to="+919876543210", text="Hello")
+    assert float(sent["price"]) == 0
+    sandbox.becomes(account["test_key"], sent["id"], "DELIVERED")
+    assert sandbox.call("GET", "/v1/balance", key=account["api_key"])[1] == before
+
+
+def test_the_next_up_goes_on_where_it_was(sandbox: Platform) -> None:
+    key = sandbox.answer["account"]["api_key"]
+    sandbox.cpaas("down")
+    again = sandbox.up()
+    assert again["account"]["api_key"] is None, "secrets are told once"
+    assert again["admin"]["password"] is None
+    assert sandbox.call("GET", "/v1/balance", key=key)[0] == 200
+    sent = sandbox.send(key, to="+919876543210", text="Hello again")
+    sandbox.becomes(key, sent["id"], "DELIVERED")
+    sandbox.answer["account"]["api_key"] = key
+
+
+def test_nothing_is_left_after_down(sandbox: Platform) -> None:
+    sandbox.cpaas("down")
+    status = until(lambda: sandbox.cpaas("status", check=False))
+    assert all(row["status"] != "UP" for row in status["services"])
