@@ -63,8 +63,8 @@ async def move(connection: Any, queue: str, to: str) -> int:
     return await queries.move(connection, queue, to)
 
 
-async def lying(connection: Any, queues: Sequence[str]) -> dict[str, int]:
-    """Messages that lie in each of these queues, which must be short."""
+async def lying(connection: Any, queues: Sequence[str]) -> dict[tuple[str, bool], int]:
+    """Messages in each of these queues, which must be short; lane 0 (True) and others apart."""
     return await queries.lying(connection, list(queues))
 
 

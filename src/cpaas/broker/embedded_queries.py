@@ -171,11 +171,12 @@ async def move(connection: Any, queue: str, to: str) -> int:
     return count
 
 
-async def lying(connection: Any, queues: Sequence[str]) -> dict[str, int]:
-    """Messages in each of these queues."""
+async def lying(connection: Any, queues: Sequence[str]) -> dict[tuple[str, bool], int]:
+    """Messages in each of these queues: lane 0 (True) and the others (False)."""
     rows = await connection.fetch(
-        "SELECT queue, sum(messages)::bigint FROM queue_item WHERE queue = ANY($1::text[])"
-        " GROUP BY queue",
+        "SELECT queue, lane = 0, sum(messages)::bigint FROM queue_item"
+        " WHERE queue = ANY($1::text[]) GROUP BY 1, 2",
         queues,
     )
-    return dict.fromkeys(queues, 0) | {row[0]: row[1] for row in rows}
+    none = {(queue, first): 0 for queue in queues for first in (True, False)}
+    return none | {(row[0], row[1]): row[2] for row in rows}

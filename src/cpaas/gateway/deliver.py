@@ -6,6 +6,7 @@ window and settle allow in one transaction, and hands it to the link in one call
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import Any, Final
 
 from cpaas.broker.base import Consumer
@@ -310,7 +311,8 @@ class RouteGateway:
 
     def _done(self, batch: Batch) -> None:
         self._buffer.drop(batch.done_items)
-        self._around.load.add(self.route.id, -len(batch.prepared) - len(batch.finishes))
+        for lane, count in Counter(one.envelope.lane for one in batch.prepared).items():
+            self._around.load.add(self.route.id, lane, -count)
 
     async def _resolve_doubt(self) -> None:
         """A claim failed: if it was committed after all, nothing of it was written."""

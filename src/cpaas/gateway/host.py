@@ -175,7 +175,7 @@ class Host:
             and not route.active
             and route.id not in self._ending
         ]
-        for queue, count in (await embedded.lying(connection, off)).items():
+        for (queue, _), count in (await embedded.lying(connection, off)).items():
             if count:
                 await embedded.move(connection, queue, submit_queue(self._channel.name))
 

@@ -32,6 +32,7 @@ class Throttle:
         # Without a limit, what really went in the last whole second stands for it.
         self._second = math.floor(now)
         self._sent = self._sent_before = 0
+        self._ceiling = RATE_MIN
 
     def set_tps(self, tps: int, now: float) -> None:
         """The route's rate was changed by the operator."""
@@ -47,7 +48,7 @@ class Throttle:
         if self.rate == UNLIMITED:
             return 1_000_000
         self._fill(now)
-        return math.floor(self._tokens + 1e-9)
+        return max(0, math.floor(self._tokens + 1e-9))
 
     def take(self, segments: int, now: float) -> None:
         """So many go; a message of several parts may borrow from what comes."""
@@ -94,7 +95,7 @@ class Throttle:
         return 0.0 if self.rate == UNLIMITED else self.rate
 
     def _burst(self) -> float:
-        return max(1.0, self.rate * BURST_SECONDS) if self.rate < UNLIMITED else 0.0
+        return 1.0 + self.rate * BURST_SECONDS if self.rate < UNLIMITED else 0.0
 
     def _fill(self, now: float) -> None:
         self._raise(now)
@@ -114,5 +115,3 @@ class Throttle:
         self.rate += steps * max(RATE_MIN, top * INCREASE)
         if self.rate >= top:
             self.rate = self._limit
-
-    _ceiling: float = RATE_MIN

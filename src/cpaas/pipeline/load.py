@@ -11,8 +11,7 @@ from cpaas.snapshot.types import Route
 SECONDS_LYING: Final = 2
 #: without a rate the window is the measure of how fast the carrier takes.
 WINDOWS_LYING: Final = 4
-#: OTP may go beyond what others have filled.
-OTP_FACTOR: Final = 2
+OTP: Final = "otp"
 
 
 def lying_max(route: Route) -> int:
@@ -30,20 +29,21 @@ class RouteLoad:
 
     def __init__(self) -> None:
         self.down: set[int] = set()
-        self._lying: dict[int, int] = {}
+        # By route and whether it is OTP, which has a room of its own: nothing else may fill it.
+        self._lying: dict[tuple[int, bool], int] = {}
 
-    def add(self, route_id: int, messages: int) -> None:
+    def add(self, route_id: int, lane: str, messages: int) -> None:
         """Messages were put into a route's queue (negative: taken out)."""
-        self._lying[route_id] = max(0, self._lying.get(route_id, 0) + messages)
+        key = (route_id, lane == OTP)
+        self._lying[key] = max(0, self._lying.get(key, 0) + messages)
 
-    def resync(self, lying: dict[int, int]) -> None:
-        """What really lies in the queues."""
+    def resync(self, lying: dict[tuple[int, bool], int]) -> None:
+        """What really lies in the queues of the routes named: (route, is it OTP) -> messages."""
         self._lying.update(lying)
 
     def room(self, route: Route, lane: str) -> int:
         """How many more messages of a lane may be put before a route; 0 or less: none."""
-        most = lying_max(route) * (OTP_FACTOR if lane == "otp" else 1)
-        return most - self._lying.get(route.id, 0)
+        return lying_max(route) - self._lying.get((route.id, lane == OTP), 0)
 
     def set_down(self, route_id: int, *, down: bool) -> None:
         """A route lost its carrier, or found it again."""

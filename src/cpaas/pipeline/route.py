@@ -142,7 +142,7 @@ class Router:
         queues = {gateway_queue(route.name): route.id for route in routes}
         async with self._pool.acquire() as connection:
             lying = await embedded.lying(connection, list(queues))
-        self._load.resync({queues[queue]: count for queue, count in lying.items()})
+        self._load.resync({(queues[queue], otp): count for (queue, otp), count in lying.items()})
 
     async def _route(self, snapshot: Snapshot, items: Sequence[Item]) -> bool:
         work = await self._read(items)

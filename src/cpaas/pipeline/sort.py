@@ -44,13 +44,13 @@ class Sorter:
         self.inactive: list[tuple[int, str]] = []
         self._load = load
         self._channel = channel
-        self._added: list[tuple[int, int]] = []
+        self._added: list[tuple[int, str, int]] = []
         self._planners: dict[tuple[int, str, bool], Planner] = {}
 
     def undo(self) -> None:
         """The transaction failed: nothing lies in the queues."""
-        for route_id, count in self._added:
-            self._load.add(route_id, -count)
+        for route_id, lane, count in self._added:
+            self._load.add(route_id, lane, -count)
 
     def old_ids(self, work: Sequence[Work]) -> list[bytes]:
         """Ids of messages that may have been scheduled, in order."""
@@ -166,8 +166,8 @@ class Sorter:
             messages=messages, snapshot=self.snapshot.version, routed_us=self.now_us,
         )  # fmt: skip
         self._put(gateway_queue(route.name), routed)
-        self._load.add(route.id, len(messages))
-        self._added.append((route.id, len(messages)))
+        self._load.add(route.id, envelope.lane, len(messages))
+        self._added.append((route.id, envelope.lane, len(messages)))
 
     def _publish_rest(self, envelope: Envelope, messages: list[Outgoing]) -> None:
         rest = msgspec.structs.replace(envelope, messages=messages)
