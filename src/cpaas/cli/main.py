@@ -46,6 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "db": Entry("db", "Work on the database."),
     "serve": Entry("serve", "Run one service in the foreground."),
     "simulate": Entry("simulate", "Run a simulated carrier."),
+    "bench": Entry("bench", "Measure a private copy, end to end."),
     "test": Entry("checks", "Check and test this copy of the project."),
 }
 
