@@ -19,7 +19,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from cpaas import __version__
-from cpaas.api import balance, docs_page, health, messages, webhook
+from cpaas.api import balance, docs_page, health, messages, send, webhook
 from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of, refused
 from cpaas.kit.errors import InputError
@@ -99,7 +99,7 @@ def _on_anything(request: ApiRequest, error: Exception) -> Response[bytes]:
 def openapi_document(application: Litestar) -> dict[str, Any]:
     """The OpenAPI document of the application."""
     schema: dict[str, Any] = application.openapi_schema.to_schema()
-    return schema
+    return send.describe(schema)
 
 
 @get("/openapi.json", include_in_schema=False)
@@ -157,7 +157,7 @@ def make_app(
         exception_handlers={
             ProblemError: _on_problem, InputError: _on_input,
             ValidationException: _on_validation, HTTPException: _on_http, Exception: _on_anything,
-        },  # type: ignore[dict-item]
+        },
         after_request=_common_headers,
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,

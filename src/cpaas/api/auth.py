@@ -8,8 +8,6 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-import msgspec
-
 from cpaas.api.problem import ProblemError
 from cpaas.snapshot.types import Account, ApiKey, Snapshot
 
@@ -19,11 +17,17 @@ _KEY_CHARS_MAX: Final = 200
 _HOPS_MAX: Final = 20
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """An authenticated caller."""
+class Caller:
+    """An authenticated caller.
 
-    account: Account
-    key: ApiKey
+    A plain class: the framework would look into a struct's fields for what it has to validate.
+    """
+
+    __slots__ = ("account", "key")
+
+    def __init__(self, account: Account, key: ApiKey) -> None:
+        self.account = account
+        self.key = key
 
     @property
     def is_test(self) -> bool:

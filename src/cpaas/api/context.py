@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
@@ -16,16 +15,30 @@ from cpaas.snapshot.holder import SnapshotHolder
 ApiRequest = Request[Any, Any, State]
 
 
-class Api(msgspec.Struct):
-    """The parts behind the API. pool: a data-plane pool (ids as bytes, times as micros)."""
+class Api:
+    """The parts behind the API. pool: a data-plane pool (ids as bytes, times as micros).
 
-    pool: Any
-    snapshots: SnapshotHolder
-    keyring: Keyring
-    guard: Guard
-    currency: str
-    instance_id: int
-    trusted: tuple[Network, ...] = ()
+    A plain class: the framework would look into a struct's fields for what it has to validate.
+    """
+
+    def __init__(
+        self,
+        pool: Any,
+        snapshots: SnapshotHolder,
+        keyring: Keyring,
+        guard: Guard,
+        *,
+        currency: str,
+        instance_id: int,
+        trusted: tuple[Network, ...] = (),
+    ) -> None:
+        self.pool = pool
+        self.snapshots = snapshots
+        self.keyring = keyring
+        self.guard = guard
+        self.currency = currency
+        self.instance_id = instance_id
+        self.trusted = trusted
 
     @staticmethod
     def now_us() -> int:

@@ -1,0 +1,206 @@
+"""cpaas-core: the REST API; accepts messages and posts webhooks.
+
+A composition root: it alone makes pools and hands them on. Stopping goes against the stream: take
+no more requests, answer those under way, commit what gathered, then end the rest.
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, Final
+
+import uvicorn
+from litestar import Litestar
+from prometheus_client import Gauge
+
+from cpaas.api import send
+from cpaas.api.app import make_app
+from cpaas.api.context import Api
+from cpaas.api.fast_path import http_protocol, offering
+from cpaas.api.submit import Door
+from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.topology import WEBHOOK
+from cpaas.broker.wakeups import QueueWakeups
+from cpaas.config import Settings
+from cpaas.db.pool import create_pool
+from cpaas.kit.guard import Guard
+from cpaas.kit.log import get_logger
+from cpaas.kit.secrets import Keyring
+from cpaas.pipeline.accept import Acceptor
+from cpaas.pipeline.recover import run_sweeps
+from cpaas.services.instance import registered
+from cpaas.snapshot.holder import SnapshotHolder
+from cpaas.webhooks.deliver import deliver
+
+SERVICE: Final = "cpaas-core"
+POOL_MIN: Final = 3
+POOL_MAX: Final = 12
+#: one connection commits, one samples, one is spare when a lost commit is looked up.
+ACCEPT_POOL: Final = (2, 3)
+BACKLOG: Final = 2048
+KEEP_ALIVE_SECONDS: Final = 75
+#: of the time that stopping may take: for requests under way, and for what gathered.
+REQUESTS_SHARE: Final = 0.5
+DRAIN_SHARE: Final = 0.2
+GC_THRESHOLD: Final = 50_000
+_WAITING = Gauge("cpaas_accept_waiting", "Messages that wait for the next commit.")
+_ITEMS = Gauge("cpaas_queue_items", "About how many items all queues hold.")
+_log = get_logger("core")
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, whose end is told by us instead of by signals of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signals alone."""
+        yield
+
+
+class _Core:
+    """Everything of the service, made of its pools and one instance."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pools: tuple[Any, Any],
+        holder: SnapshotHolder,
+        instance_id: int,
+    ) -> None:
+        pool, accept_pool = pools
+        keyring = Keyring.load_or_make(settings.keyring)
+        guard = Guard(settings.allow_networks)
+        self.wakeups = QueueWakeups(settings.dsn())
+        self.acceptor = Acceptor(accept_pool, holder, instance_id, clock_us=_now_us)
+        _WAITING.set_function(lambda: self.acceptor.waiting)
+        _ITEMS.set_function(lambda: self.acceptor.queue_items)
+        door = Door(
+            holder, self.acceptor, currency=settings.currency, trusted=settings.trusted_proxies
+        )
+        api = Api(
+            pool,
+            holder,
+            keyring,
+            guard,
+            currency=settings.currency,
+            instance_id=instance_id,
+            trusted=settings.trusted_proxies,
+        )
+        application = make_app(api, send.HANDLERS)
+        application.state.door = door
+        self.server = _server(settings, application, door)
+        consumer = EmbeddedConsumer(pool, WEBHOOK, instance_id, wakeups=self.wakeups)
+        self._work: dict[str, Coroutine[Any, Any, None]] = {
+            "accept": self.acceptor.run(),
+            "webhooks": deliver(
+                pool, consumer, snapshot=lambda: holder.current, keyring=keyring, guard=guard
+            ),
+            "sweeps": run_sweeps(pool, lambda: holder.current, instance_id, _now_us),
+        }
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self, listening: socket.socket) -> None:
+        """Starts every task; returns when requests are answered."""
+        await self.wakeups.start()
+        for name, work in self._work.items():
+            self._tasks[name] = asyncio.create_task(work, name=name)
+        serving = self.server.serve(sockets=[listening])
+        self._tasks["http"] = asyncio.create_task(serving, name="http")
+        while not self.server.started and not self._tasks["http"].done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # uvicorn has nothing to wait for
+        # What lives from here to the end need not be looked through by every collection.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+
+    async def ended(self) -> None:
+        """Returns when a task ended by itself, which none may."""
+        await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self, seconds: float) -> None:
+        """Answers what is under way and commits what gathered, then ends the rest."""
+        self.server.should_exit = True
+        await asyncio.wait([self._tasks["http"]], timeout=seconds * (REQUESTS_SHARE + 0.1))
+        await self.acceptor.drain(seconds * DRAIN_SHARE)
+        for name, task in self._tasks.items():
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                _log.error("task_failed", task=name, error=repr(task.exception()))
+            task.cancel()
+        await asyncio.wait(self._tasks.values(), timeout=seconds * DRAIN_SHARE)
+        await self.wakeups.close()
+
+
+def _server(settings: Settings, application: Litestar, door: Door) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            offering(application, door.submit),
+            http=http_protocol() if settings.api_fast_path else "httptools",
+            loop="none",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=max(1, int(settings.stop_seconds * REQUESTS_SHARE)),
+        )
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; its error names address and port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+@contextlib.asynccontextmanager
+async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, Any, SnapshotHolder]]:
+    """Both pools and the snapshot, ended in reverse."""
+    async with contextlib.AsyncExitStack() as stack:
+        pools = []
+        sizes = ((SERVICE, POOL_MIN, POOL_MAX), (f"{SERVICE} accept", *ACCEPT_POOL))
+        for name, least, most in sizes:
+            pool = await create_pool(
+                settings.dsn(), min_size=least, max_size=most, application_name=name,
+                data_plane=True,
+            )  # fmt: skip
+            # A polite close waits for connections that a dead database never gives back.
+            stack.callback(pool.terminate)
+            pools.append(pool)
+        defaults = {"currency": settings.currency, "timezone": settings.timezone}
+        holder = SnapshotHolder(settings.dsn(), defaults=defaults)
+        await holder.start()
+        stack.push_async_callback(holder.stop)
+        yield pools[0], pools[1], holder
+
+
+async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
+    """Serves until SIGTERM or SIGINT (or `stop`); 1 when a part of it ended by itself."""
+    stopping = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    with _listen(settings.host, settings.core_port) as listening:
+        async with (
+            _parts(settings) as (pool, accept_pool, holder),
+            registered(pool, SERVICE, settings.core_port) as instance_id,
+        ):
+            core = _Core(settings, (pool, accept_pool), holder, instance_id)
+            await core.start(listening)
+            _log.info("serving", port=settings.core_port, instance=instance_id)
+            waiting = [asyncio.create_task(stopping.wait()), asyncio.create_task(core.ended())]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+            failed = not stopping.is_set()
+            await core.stop(float(settings.stop_seconds))
+            _log.info("stopped", instance=instance_id)
+    return 1 if failed else 0
