@@ -9,7 +9,7 @@ from litestar.datastructures import State
 
 from cpaas.api.context import ApiRequest
 from cpaas.api.problem import Problem
-from cpaas.api.sending import SendRequest, SentMessage, SentMessages
+from cpaas.api.sending import NotSent, SendRequest, SentMessage, SentMessages
 from cpaas.api.submit import Door, Headers
 
 PATH: Final = "/v1/messages"
@@ -23,7 +23,7 @@ _ERRORS: Final = {
     "413": "The body is larger than 10 MB.",
     "422": "The request is not valid; `errors` names each field.",
     "429": "Too many messages a second; see Retry-After.",
-    "503": "Nothing was stored, or (outcome_unknown) look `ids` up; see Retry-After.",
+    "503": "Not now; see Retry-After. With code outcome_unknown, look `ids` up.",
 }
 
 
@@ -50,10 +50,11 @@ async def send_messages(request: ApiRequest, state: State) -> Response[bytes]:
 
 def describe(document: dict[str, Any]) -> dict[str, Any]:
     """Adds sending to the OpenAPI document: the framework never sees its body."""
-    types = [SendRequest, SentMessage, SentMessages, Problem]
-    (wanted, one, many, problem), components = msgspec.json.schema_components(
+    types = [SendRequest, SentMessage, SentMessages, NotSent, Problem]
+    (wanted, one, many, not_sent, problem), components = msgspec.json.schema_components(
         types, ref_template=_REFERENCE
     )
+    components["SentMessages"]["properties"]["messages"]["items"] = {"anyOf": [one, not_sent]}
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components.items():
         schemas[name] = schema
@@ -81,6 +82,7 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
         "responses": answers,
     }  # fmt: skip
     paths = document.setdefault("paths", {})
+    _tell_true_errors(paths, problem)
     paths[PATH] = {**paths.get(PATH, {}), "post": operation}
     return document
 
@@ -93,6 +95,19 @@ def send_description() -> str:
         " named in the answer. A key that begins with test_ reaches only simulated carriers and"
         " costs nothing."
     )
+
+
+def _tell_true_errors(paths: dict[str, Any], problem: Any) -> None:
+    """The framework documents errors of its own form, which no call answers with."""
+    for operations in paths.values():
+        for operation in operations.values():
+            if "Service" not in operation.get("tags", ()):
+                responses = operation.setdefault("responses", {})
+                responses.pop("400", None)
+                for status in ("401", "403", "422", "503"):
+                    responses[status] = _content(
+                        _ERRORS[status], problem, "application/problem+json"
+                    )
 
 
 def _content(text: str, schema: Any, media_type: str = "application/json") -> dict[str, Any]:

@@ -19,6 +19,7 @@ _NOT_YET: Final = ("template", "variables", "media", "rcs", "whatsapp", "voice",
 _FIELD: Final = re.compile(r" - at `(?:\$\.)?([^`]*)`$")
 _NAMED: Final = re.compile(r"field `([^`]+)`")
 
+_Later = Annotated[Any, msgspec.Meta(description="Not supported yet; refused if given.")]
 _Text = Annotated[str, msgspec.Meta(description="The text; up to 10 segments.")]
 
 
@@ -70,14 +71,13 @@ class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Checks and prices; stores, charges and sends nothing. Answers 200."
         ),
     ] = False
-    #: part of the published API, refused as not_supported until they are served.
-    template: Any = None
-    variables: Any = None
-    media: Any = None
-    rcs: Any = None
-    whatsapp: Any = None
-    voice: Any = None
-    fallback: Any = None
+    template: _Later = None
+    variables: _Later = None
+    media: _Later = None
+    rcs: _Later = None
+    whatsapp: _Later = None
+    voice: _Later = None
+    fallback: _Later = None
 
 
 class SentMessage(msgspec.Struct, frozen=True):
@@ -115,7 +115,8 @@ class SentMessages(msgspec.Struct, frozen=True):
 
     accepted: int
     rejected: int
-    messages: list[SentMessage | NotSent]
+    #: SentMessage or NotSent each; a union of two structs would need a tag in the answer.
+    messages: list[Any]
 
 
 encode: Final = msgspec.json.Encoder().encode
