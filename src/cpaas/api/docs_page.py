@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -26,6 +27,7 @@ STATIC: Final[dict[str, tuple[str, bytes]]] = {
     "docs.css": ("text/css; charset=utf-8", (_FOLDER / "docs.css").read_bytes()),
     "docs.js": ("text/javascript; charset=utf-8", (_FOLDER / "docs.js").read_bytes()),
 }
+_SAYS_NOTHING: Final = frozenset(one.description for one in HTTPStatus)
 _METHODS: Final = ("post", "get", "put", "patch", "delete")
 
 
@@ -88,7 +90,8 @@ def _groups(openapi: Schema) -> dict[str, list[Operation]]:
                 secured = bool(told.get("security", openapi.get("security", ())))
                 call = Operation(method.upper(), path, told, schemas, secured)
                 groups.setdefault(noun, []).append(call)
-    return groups
+    # A list's calls stand before those of one of its things; the sort keeps a path's own order.
+    return {noun: sorted(calls, key=lambda call: call.path) for noun, calls in groups.items()}
 
 
 def _navigation(groups: Mapping[str, Sequence[Operation]]) -> str:
@@ -167,13 +170,20 @@ def _requirements(call: Operation) -> Iterator[str]:
 def _answers(call: Operation) -> str:
     parts = []
     for status, answer in sorted(call.told.get("responses", {}).items()):
-        if not str(status).startswith("2"):
-            continue
-        listed = fields(_first(answer.get("content"))[1].get("schema", {}), call.schemas)
+        media_type, content = _first(answer.get("content"))
+        good = str(status).startswith("2")
+        if not good and "problem" not in media_type:
+            continue  # The framework's own form of errors, which this API never sends.
+        listed = fields(content.get("schema", {}), call.schemas) if good else ""
         fold = f"<details><summary>Fields</summary>{listed}</details>" if listed else ""
-        parts.append(f'<div class="answer"><b class="ok">{escape(str(status))}</b>{fold}</div>')
+        text = str(answer.get("description", ""))
+        told = "" if text in _SAYS_NOTHING else f"<p>{prose(text)}</p>"
+        parts.append(
+            f'<div class="answer"><b class="{"ok" if good else "bad"}">{escape(str(status))}</b>'
+            f"<div>{told}{fold}</div></div>"
+        )
     return (
-        f'<h4>Answer</h4>{"".join(parts)}<p class="side">Otherwise a problem document with a '
+        f'<h4>Answers</h4>{"".join(parts)}<p class="side">Errors are problem documents with a '
         'stable <code>code</code>: see <a href="#errors">Errors</a>.</p>'
     )
 
