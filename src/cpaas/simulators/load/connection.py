@@ -30,11 +30,14 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A connection with at most one request under way; `since` is when that was due."""
+    """A connection with at most one request under way; `since` is when that was due.
+
+    closing: the server wants no further request on it.
+    """
 
     def __init__(self, owner: Owner, requests: Any) -> None:
         self.requests = requests
-        self.busy = False
+        self.busy = self.closing = False
         self.since = 0.0
         self._owner = owner
         self._body = b""
@@ -81,5 +84,6 @@ class Connection(asyncio.Protocol):
         self._body = b""
         if not self._parser.should_keep_alive() and self._transport is not None:
             # Its owner hears of the answer now and of the loss when the loop tells it.
+            self.closing = True
             self._transport.close()
         self._owner.answered(self, status, body)

@@ -182,7 +182,7 @@ class Load:
     def _give(self, connection: Connection) -> None:
         """The next request, if one is due; else the connection waits for it."""
         plan, number = self._plan, self._next
-        if number >= plan.requests:
+        if number >= plan.requests or connection.closing:
             self._check()
             return
         now = due = time.monotonic()
