@@ -12,7 +12,7 @@ from cpaas.pipeline.refusals import REASONS
 
 _ELSEWHERE: Final = (
     (400, "bad_request", "The request cannot be understood"),
-    (400, "invalid_cursor", "The cursor is not one that a list gave"),
+    (422, "invalid_cursor", "The cursor is not one that a list gave"),
     (400, "malformed_json", "The body is not JSON"),
     (401, "missing_key", "There is no API key in the request"),
     (401, "invalid_key", "The API key is not valid"),
