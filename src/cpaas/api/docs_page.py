@@ -214,16 +214,22 @@ def _samples(call: Operation, base: str) -> str:
 
 
 def _example_answer(call: Operation) -> str:
-    for status, answer in sorted(call.told.get("responses", {}).items()):
-        media_type, content = _first(answer.get("content"))
-        if str(status).startswith("2") and "json" in media_type:
+    responses = call.told.get("responses", {})
+    # Accepted is the telling one where a dry run may answer 200.
+    good = sorted((s for s in map(str, responses) if s.startswith("2")), key=lambda s: s != "202")
+    for status in good[:1]:
+        media_type, content = _first(responses[status].get("content"))
+        if "json" in media_type:
             value = content.get("example", example(content.get("schema", {}), call.schemas))
-            if str(status) == "202" and isinstance(value, dict) and "status" in value:
-                value = {**value, "status": "QUEUED"}  # Accepted, so nothing has come of it yet.
-            text = json.dumps(value, indent=2, ensure_ascii=False)
-            code = code_block(text, f"{call.title}: answer")
-            return f'<section class="sample"><h4>Answer {escape(str(status))}</h4>{code}</section>'
+            if status == "202" and isinstance(value, dict) and "status" in value:
+                value = {**value, "status": "QUEUED"}  # Nothing has come of it yet.
+            code = code_block(_json(value), f"{call.title}: answer")
+            return f'<section class="sample"><h4>Answer {escape(status)}</h4>{code}</section>'
     return ""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _body(call: Operation) -> tuple[str, Schema]:

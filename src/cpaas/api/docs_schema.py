@@ -74,7 +74,8 @@ def type_name(schema: Schema, schemas: Schema, depth: int = 0) -> str:
         names = dict.fromkeys(type_name(choice, schemas, depth + 1) for choice in choices)
         return " or ".join(names)
     schema = resolved(schema, schemas)
-    kind = schema.get("type", "object" if "properties" in schema else "any value")
+    implied = "object" if "properties" in schema else "string" if "enum" in schema else "any value"
+    kind = schema.get("type", implied)
     if isinstance(kind, list):
         return " or ".join(str(one) for one in kind)
     if kind == "array" and depth < DEPTH_MAX:
