@@ -26,7 +26,7 @@ from cpaas.pipeline.sort import Sorter, Work
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.snapshot.types import Route, Snapshot
 
-ITEMS_MAX: Final = 64
+ITEMS_MAX: Final = 128
 MESSAGES_MAX: Final = 2_000
 #: how long an account is passed over after its route was found full, at most.
 HELD_SECONDS: Final = 0.2

@@ -20,6 +20,8 @@ RECHECK_US: Final = 60_000_000
 #: a message younger than this cannot have been scheduled: accepting and routing take as long.
 MAY_BE_SCHEDULED_US: Final = 50_000
 REST_DELAY_MS: Final = 200
+#: messages of several items that are put into one; an item that holds more stays as it is.
+TOGETHER_MAX: Final = 100
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -38,14 +40,22 @@ class Sorter:
         self.blocked: set[tuple[int, str]] = set()
         self.done: list[int] = []
         self.released: list[int] = []
-        self.published: list[NewItem] = []
         self.finishes: list[Finish] = []
         self.full: list[tuple[int, str, Route]] = []
         self.inactive: list[tuple[int, str]] = []
         self._load = load
         self._channel = channel
         self._added: list[tuple[int, str, int]] = []
+        self._rest: list[NewItem] = []
+        # Single messages of an account that go the same way go on together.
+        self._open: dict[tuple[int, str, bool, int, Plan], Envelope] = {}
+        self._routed: list[tuple[str, Envelope]] = []
         self._planners: dict[tuple[int, str, bool], Planner] = {}
+
+    @property
+    def published(self) -> list[NewItem]:
+        """The items for the routes' queues, and what is left of items for full routes."""
+        return [*(_item(queue, envelope) for queue, envelope in self._routed), *self._rest]
 
     def undo(self) -> None:
         """The transaction failed: nothing lies in the queues."""
@@ -161,23 +171,22 @@ class Sorter:
 
     def _publish(self, envelope: Envelope, plan: Plan, messages: list[Outgoing]) -> None:
         route = self.snapshot.routes[plan.route_ids[0]]
-        routed = msgspec.structs.replace(
-            envelope, plan=list(plan.route_ids), rule_id=plan.rule_id, decision=plan.decision,
-            messages=messages, snapshot=self.snapshot.version, routed_us=self.now_us,
-        )  # fmt: skip
-        self._put(gateway_queue(route.name), routed)
+        key = (envelope.account_id, envelope.lane, envelope.is_test, envelope.campaign_id, plan)
+        open_one = self._open.get(key)
+        if open_one is None or len(open_one.messages) + len(messages) > TOGETHER_MAX:
+            open_one = self._open[key] = msgspec.structs.replace(
+                envelope, plan=list(plan.route_ids), rule_id=plan.rule_id, decision=plan.decision,
+                messages=[], snapshot=self.snapshot.version, routed_us=self.now_us,
+            )  # fmt: skip
+            self._routed.append((gateway_queue(route.name), open_one))
+        open_one.checked_us = min(open_one.checked_us, envelope.checked_us)
+        open_one.messages.extend(messages)
         self._load.add(route.id, envelope.lane, len(messages))
         self._added.append((route.id, envelope.lane, len(messages)))
 
     def _publish_rest(self, envelope: Envelope, messages: list[Outgoing]) -> None:
         rest = msgspec.structs.replace(envelope, messages=messages)
-        self._put(submit_queue(self._channel), rest, REST_DELAY_MS)
-
-    def _put(self, queue: str, envelope: Envelope, delay_ms: int = 0) -> None:
-        count = len(envelope.messages)
-        lane = LANE_NUMBER[envelope.lane]
-        item = NewItem(queue, lane, envelope.account_id, count, pack(envelope), delay_ms)
-        self.published.append(item)
+        self._rest.append(_item(submit_queue(self._channel), rest, REST_DELAY_MS))
 
     def _end(self, message: Outgoing, status: str, code: str, text: str) -> None:
         self.finishes.append(
@@ -186,3 +195,9 @@ class Sorter:
                 error_code=code, error=text, refund="always",
             )
         )  # fmt: skip
+
+
+def _item(queue: str, envelope: Envelope, delay_ms: int = 0) -> NewItem:
+    count = len(envelope.messages)
+    lane = LANE_NUMBER[envelope.lane]
+    return NewItem(queue, lane, envelope.account_id, count, pack(envelope), delay_ms)
