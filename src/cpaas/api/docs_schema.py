@@ -45,6 +45,10 @@ _BY_NAME: Final[Mapping[str, Any]] = {
     "number": "+919876543210",
     "url": "https://shop.example/hooks/cpaas",
     "next_cursor": None,
+    "event": "message.delivered",
+    "type": "message.delivered",
+    "secret": "whsec_…",
+    "active": True,
     "error": "",
     "error_code": "",
 }
@@ -207,7 +211,7 @@ def _scalar(kind: str, schema: Schema, name: str) -> Any:
         )
         return "2026-12-01T09:00:00.000Z" if is_time else ""
     if kind == "boolean":
-        return False
+        return known if isinstance(known, bool) else False
     return known if isinstance(known, int) else int(schema.get("minimum", 1))
 
 
