@@ -135,10 +135,11 @@ async def until(
 
 
 @asynccontextmanager
-async def gateway_world(dsn: str) -> AsyncIterator[Gateway]:
+async def gateway_world(dsn: str, *, fresh: bool = True) -> AsyncIterator[Gateway]:
     async with data_plane_pool(dsn) as pool:
         world = Gateway(pool, dsn)
-        await world.open_account()
+        if fresh:
+            await world.open_account()
         await world.start()
         try:
             yield world

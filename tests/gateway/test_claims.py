@@ -1,0 +1,78 @@
+"""The moments between claim and write: a link that goes, a commit whose answer is lost."""
+
+from typing import Any
+
+import asyncpg
+from tests.gateway.harness import gateway_world, routed_to, smsc, until
+from tests.gateway.test_deliver import bound
+
+from cpaas.gateway.claims import Claims
+
+
+async def test_a_link_that_goes_after_the_claim_leaves_nothing_claimed(
+    dsn: str, monkeypatch: Any
+) -> None:
+    claim = Claims.claim
+    cut: list[int] = []
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+
+        async def claim_and_cut(self: Claims, *given: Any) -> set[bytes]:
+            claimed = await claim(self, *given)
+            if claimed and not cut:
+                cut.append(len(claimed))
+                for client in world.host._running[1].gateway.link._senders:  # type: ignore[union-attr]
+                    client._link.abort("cut by the test")
+                    client._link.connection_lost(None)
+            return claimed
+
+        monkeypatch.setattr(Claims, "claim", claim_and_cut)
+        world.configure(routed_to(port))
+        await until(lambda: bound(world))
+        await world.send(10, each=5)
+        await world.settled(DELIVERED=10)
+        assert cut
+        assert carrier.stats.submits == 10
+        attempts = await world.pool.fetchval("SELECT count(*) FROM message WHERE attempt = 2")
+        assert attempts == cut[0]
+        await world.money_adds_up()
+
+
+async def test_a_commit_whose_answer_is_lost_is_looked_up(dsn: str, monkeypatch: Any) -> None:
+    claim = Claims.claim
+    lost: list[str] = []
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+
+        async def claim_and_lose(self: Claims, *given: Any) -> set[bytes]:
+            if not lost:
+                lost.append("before")
+                raise asyncpg.ConnectionDoesNotExistError("lost before the commit")
+            claimed = await claim(self, *given)
+            if claimed and len(lost) == 1:
+                lost.append("after")
+                raise asyncpg.ConnectionDoesNotExistError("lost after the commit")
+            return claimed
+
+        monkeypatch.setattr(Claims, "claim", claim_and_lose)
+        world.configure(routed_to(port))
+        await until(lambda: bound(world))
+        await world.send(10, each=10)
+        await world.settled(DELIVERED=10)
+        assert lost == ["before", "after"]
+        assert carrier.stats.submits == 10
+        assert await world.pool.fetchval("SELECT min(attempt) FROM message") == 2
+
+
+async def test_what_a_stopped_process_had_open_is_taken_by_the_next(dsn: str) -> None:
+    async with smsc() as (carrier, port):
+        async with gateway_world(dsn) as world:
+            world.configure(routed_to(port, tps=10))
+            await world.send(60, each=30)
+
+            async def some() -> bool:
+                return carrier.stats.submits >= 3
+
+            await until(some)
+        async with gateway_world(dsn, fresh=False) as world:
+            world.configure(routed_to(port, tps=200))
+            await world.settled(DELIVERED=60)
+            assert carrier.stats.submits == 60
