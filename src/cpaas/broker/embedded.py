@@ -63,6 +63,11 @@ async def move(connection: Any, queue: str, to: str) -> int:
     return await queries.move(connection, queue, to)
 
 
+async def release_leases_of(connection: Any, instance_ids: Sequence[int]) -> None:
+    """Gives back what dead instances had taken; it reads the whole queue, so once a start."""
+    await queries.release_leases_of(connection, list(instance_ids))
+
+
 async def lying(connection: Any, queues: Sequence[str]) -> dict[tuple[str, bool], int]:
     """Messages in each of these queues, which must be short; lane 0 (True) and others apart."""
     return await queries.lying(connection, list(queues))

@@ -102,6 +102,17 @@ async def release(connection: Any, ids: Sequence[int], instance_id: int, delay_m
     )  # fmt: skip
 
 
+async def release_leases_of(connection: Any, instance_ids: Sequence[int]) -> None:
+    """Ends the leases of instances that are dead."""
+    await connection.execute(
+        """
+        UPDATE queue_item SET available_at = created_at, leased_by = 0
+        WHERE leased_by = ANY($1::bigint[]) AND available_at > now()
+        """,
+        instance_ids,
+    )
+
+
 async def extend(connection: Any, ids: Sequence[int], instance_id: int, seconds: float) -> None:
     """Prolongs this instance's leases."""
     await connection.execute(

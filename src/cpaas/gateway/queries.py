@@ -143,13 +143,13 @@ async def insert_inbound(connection: Any, messages: Sequence[NewInbound]) -> Non
     )  # fmt: skip
 
 
-async def lease_holders(connection: Any, host: str) -> list[tuple[int, int]]:
-    """(instance id, process id) of the instances on a host that hold leases."""
+async def instances_here(connection: Any, host: str, instance_id: int) -> list[tuple[int, int]]:
+    """(instance id, process id) of the other instances of a host that were alive lately."""
     rows = await connection.fetch(
-        "SELECT DISTINCT i.id, i.pid FROM route_lease l JOIN service_instance i"
-        " ON i.id = l.instance_id WHERE i.host = $1 AND i.stopped_at IS NULL",
-        host,
-    )
+        "SELECT id, pid FROM service_instance WHERE host = $1 AND id <> $2"
+        " AND stopped_at IS NULL AND heartbeat_at > now() - interval '1 hour'",
+        host, instance_id,
+    )  # fmt: skip
     return [(row[0], row[1]) for row in rows]
 
 

@@ -6,6 +6,7 @@ no more, wait for answers, commit them, then unbind and leave.
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import signal
 import time
@@ -22,7 +23,7 @@ from cpaas.config import Settings
 from cpaas.db.pool import create_pool
 from cpaas.gateway.host import Host
 from cpaas.gateway.inbound import InboundKeeper
-from cpaas.gateway.leases import free_leases_of_the_dead
+from cpaas.gateway.leases import free_what_the_dead_hold
 from cpaas.gateway.types import Around
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
@@ -39,6 +40,7 @@ from cpaas.snapshot.types import Route, Snapshot
 
 SERVICE: Final = "cpaas-sms"
 CHANNEL: Final = "sms"
+GC_THRESHOLD: Final = 50_000
 POOL_MIN: Final = 3
 POOL_MAX: Final = 12
 TEST_SYSTEM_ID: Final = "test"
@@ -119,10 +121,11 @@ class _Sms:
         self._names: dict[str, asyncio.Task[None]] = {}
         self._holder = holder
         self._pool = pool
+        self._instance_id = instance_id
 
     async def start(self) -> None:
         """Starts every task."""
-        if dead := await free_leases_of_the_dead(self._pool):
+        if dead := await free_what_the_dead_hold(self._pool, self._instance_id):
             _log.info("leases_freed", instances=dead)
         await self.wakeups.start()
         self._holder.on_change(self.host.changed)
@@ -176,6 +179,13 @@ class _Sms:
         self._names[name] = asyncio.create_task(work, name=name)
 
 
+def _keep_still() -> None:
+    """What is here now stays for ever; what comes is short-lived and has no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 50, 50)
+
+
 @contextlib.asynccontextmanager
 async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, SnapshotHolder, _TestCarrier]]:
     """The pool, the snapshot and the built-in carrier, ended in reverse."""
@@ -209,6 +219,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
         page = StatusPage(SERVICE, lambda: holder.confirmed, sms.gauges)
         await sms.start()
         await page.start(settings.host, settings.sms_port)
+        _keep_still()
         _log.info("serving", port=settings.sms_port, instance=instance_id)
         waiting = [asyncio.create_task(stopping.wait()), asyncio.create_task(sms.ended())]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
