@@ -70,10 +70,10 @@ class Client:
 
     async def until(self, table: str, change: str) -> None:
         """Change configuration and wait for it to be known."""
-        version = self.world.holder.current.version
         await self.world.pool.execute(f"UPDATE {table} SET {change}")
+        version = await self.world.pool.fetchval("SELECT sum(version)::int FROM config_version")
         async with asyncio.timeout(5):
-            while self.world.holder.current.version == version:
+            while self.world.holder.current.version < version:
                 await asyncio.sleep(0.005)
 
 

@@ -31,6 +31,7 @@ from cpaas.pipeline.check import Prepared, address, prepare, submission
 from cpaas.pipeline.drafts import Author, Idempotency, Outcome, Replay
 from cpaas.pipeline.refusals import REASONS, RefusedError
 from cpaas.snapshot.holder import SnapshotHolder
+from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import iso, uuid_text
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
@@ -39,6 +40,8 @@ REQUEST_ID_CHARS_MAX: Final = 100
 #: recipients checked without letting other requests go between.
 RECIPIENTS_AT_ONCE: Final = 200
 LISTS_MAX: Final = 16
+#: callers remembered between two changes of the configuration.
+CALLERS_MAX: Final = 4096
 
 Headers = list[tuple[bytes, bytes]]
 Reply = Callable[[int, Headers, bytes], None]
@@ -82,6 +85,8 @@ class Door:
         self._trusted = trusted
         self._clock_us = clock_us
         self._rates = Rates(monotonic)
+        self._known: dict[tuple[bytes | None, bytes | None, bytes | None, str], Caller] = {}
+        self._known_under: Snapshot | None = None
         self._counts: dict[tuple[int, str], Any] = {}
         self._lists: set[asyncio.Task[None]] = set()
         self._start = os.urandom(6).hex()
@@ -129,16 +134,26 @@ class Door:
             self._begin_list(prepared, numbers, request, dry_run=wanted.dry_run)
 
     def _caller(self, headers: Mapping[bytes, bytes], client: str) -> Caller:
-        forwarded = headers.get(b"x-forwarded-for") if self._trusted else None
-        if forwarded:
-            client = client_address(client, forwarded.decode("latin-1"), self._trusted)
+        """The caller, remembered for as long as the configuration stands."""
+        snapshot = self._snapshots.current
+        if snapshot is not self._known_under or len(self._known) >= CALLERS_MAX:
+            self._known_under = snapshot
+            self._known = {}
         authorization, key = headers.get(b"authorization"), headers.get(b"x-api-key")
-        return authenticate(
-            self._snapshots.current,
-            None if authorization is None else authorization.decode("latin-1"),
-            None if key is None else key.decode("latin-1"),
-            client,
-        )
+        forwarded = headers.get(b"x-forwarded-for") if self._trusted else None
+        said = (authorization, key, forwarded, client)
+        caller = self._known.get(said)
+        if caller is None:
+            if forwarded:
+                client = client_address(client, forwarded.decode("latin-1"), self._trusted)
+            caller = authenticate(
+                snapshot,
+                None if authorization is None else authorization.decode("latin-1"),
+                None if key is None else key.decode("latin-1"),
+                client,
+            )
+            self._known[said] = caller
+        return caller
 
     def _limit(self, caller: Caller, messages: int) -> None:
         tps = caller.account.tps

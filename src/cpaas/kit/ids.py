@@ -23,6 +23,13 @@ class IdMaker:
 
     def make(self) -> UUID:
         """The next id."""
+        return UUID(int=self._next())
+
+    def make_bytes(self) -> bytes:
+        """The next id as its 16 bytes, at half the cost."""
+        return self._next().to_bytes(16, "big")
+
+    def _next(self) -> int:
         millisecond = self._now_ns() // 1_000_000
         if millisecond > self._millisecond:
             self._millisecond = millisecond
@@ -34,10 +41,12 @@ class IdMaker:
                 self._millisecond += 1
                 self._tail = 0
         high, low = self._tail >> 62, self._tail & ((1 << 62) - 1)
-        return UUID(int=self._millisecond << 80 | _VERSION | high << 64 | _VARIANT | low)
+        return self._millisecond << 80 | _VERSION | high << 64 | _VARIANT | low
 
 
-new_id = IdMaker().make
+_MAKER = IdMaker()
+new_id = _MAKER.make
+new_id_bytes = _MAKER.make_bytes
 
 
 def milliseconds(uuid: UUID) -> int:

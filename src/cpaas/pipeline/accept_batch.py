@@ -7,6 +7,8 @@ a message costs.
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from cpaas.broker.topology import WEBHOOK, submit_queue
 from cpaas.broker.wakeups import payload
 from cpaas.messages.envelopes import (
@@ -18,7 +20,7 @@ from cpaas.messages.envelopes import (
     Outgoing,
     pack,
 )
-from cpaas.pipeline.accept_queries import MESSAGE_COLUMNS
+from cpaas.pipeline.accept_queries import KIND, MESSAGE
 from cpaas.pipeline.drafts import Submission
 from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import EventMessage, event_items, event_wanted, message_event
@@ -27,6 +29,8 @@ MINUTE_US: Final = 60_000_000
 DEFAULT_CURRENCY: Final = "INR"
 _BLOCKED_EVENT: Final = "message.blocked"
 _BLOCKED_CODE: Final = "blocked"
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
 _BLOCKED_TEXT: Final = "The number is on the blacklist."
 
 
@@ -38,6 +42,7 @@ class Batch:
         self._instance_id = instance_id
         self._now_us = now_us
         self._rows: list[tuple[Any, ...]] = []
+        self._kinds: dict[tuple[Any, ...], int] = {}
         self._needs: dict[int, int] = {}
         self._groups: dict[tuple[Any, ...], list[Outgoing]] = {}
         self._events: dict[int, list[Event]] = {}
@@ -55,19 +60,24 @@ class Batch:
         if queued is None:
             queued = self._groups[group] = []
         cost = 0
+        kinds, rows = self._kinds, self._rows
         for message in submission.messages:
             is_blocked = message.to in blocked
             price = 0 if is_blocked else message.price_micro
             cost += price
-            self._rows.append(
+            kind = (
+                account_id, send_at_us, author.actor_id, author.campaign_id, is_test, channel,
+                lane, "BLOCKED" if is_blocked else status, author.origin, message.sender,
+                message.encoding, message.webhook_url, message.dlt and _encode(message.dlt),
+            )  # fmt: skip
+            number = kinds.get(kind)
+            if number is None:
+                number = kinds[kind] = len(kinds) + 1
+            rows.append(
                 (
-                    message.id, account_id, message.created_us, send_at_us,
-                    message.valid_until_us, message.created_us if is_blocked else None, price,
-                    author.actor_id, author.campaign_id, message.segments, is_test, channel,
-                    lane, "BLOCKED" if is_blocked else status, author.origin, message.to,
-                    message.sender, message.text, message.encoding, message.country,
-                    message.reference, message.webhook_url,
-                    _BLOCKED_CODE if is_blocked else "", message.dlt,
+                    message.id, number, message.created_us, message.valid_until_us, price,
+                    message.segments, message.to, message.text, message.country,
+                    message.reference,
                 )
             )  # fmt: skip
             if is_blocked:
@@ -95,7 +105,10 @@ class Batch:
         return [
             [account_id for account_id, _ in needs],
             [micro for _, micro in needs],
-            *_columns(sorted(self._rows), len(MESSAGE_COLUMNS)),
+            *_columns(sorted(self._rows), len(MESSAGE)),
+            *_columns(
+                [(*kind[:-1], kind[-1] and _decode(kind[-1])) for kind in self._kinds], len(KIND)
+            ),
             *_columns(items, 6),
             *_columns(self._keys, 5),
             wake,

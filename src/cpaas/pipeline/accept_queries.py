@@ -7,20 +7,33 @@ consumers in one implicit transaction, so that a batch costs one round trip and 
 from collections.abc import Sequence
 from typing import Any, Final
 
-_MESSAGE: Final = (
-    ("id", "uuid"), ("account_id", "bigint"), ("created_at", "timestamptz"),
-    ("send_at", "timestamptz"), ("valid_until", "timestamptz"), ("final_at", "timestamptz"),
-    ("price_micro", "bigint"), ("actor_id", "bigint"), ("campaign_id", "bigint"),
-    ("segments", "smallint"), ("is_test", "boolean"), ("channel", "text"), ("lane", "text"),
-    ("status", "text"), ("origin", "text"), ("recipient", "text"), ("sender", "text"),
-    ("body", "text"), ("encoding", "text"), ("country", "text"), ("reference", "text"),
-    ("webhook_url", "text"), ("error_code", "text"), ("dlt", "jsonb"),
+#: what each message has of its own; `kind` numbers the row of what it shares with others.
+MESSAGE: Final = (
+    ("id", "uuid"), ("kind", "integer"), ("created_at", "timestamptz"),
+    ("valid_until", "timestamptz"), ("price_micro", "bigint"), ("segments", "smallint"),
+    ("recipient", "text"), ("body", "text"), ("country", "text"), ("reference", "text"),
 )  # fmt: skip
-MESSAGE_COLUMNS: Final = tuple(name for name, _ in _MESSAGE)
-_NAMES: Final = ", ".join(MESSAGE_COLUMNS)
-#: the first 3 parameters are the wallets, then follow the messages.
-_AT: Final = 3 + len(_MESSAGE)
-_ARRAYS: Final = ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(_MESSAGE, 3))
+#: each array costs per element, so what a whole request shares is sent once.
+KIND: Final = (
+    ("account_id", "bigint"), ("send_at", "timestamptz"), ("actor_id", "bigint"),
+    ("campaign_id", "bigint"), ("is_test", "boolean"), ("channel", "text"), ("lane", "text"),
+    ("status", "text"), ("origin", "text"), ("sender", "text"), ("encoding", "text"),
+    ("webhook_url", "text"), ("dlt", "jsonb"),
+)  # fmt: skip
+
+
+def _arrays(columns: Sequence[tuple[str, str]], first: int) -> str:
+    return ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(columns, first))
+
+
+def _names(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(name for name, _ in columns)
+
+
+#: the first 2 parameters are the wallets, then follow the messages, then their kinds.
+_KINDS_AT: Final = 3 + len(MESSAGE)
+_AT: Final = _KINDS_AT + len(KIND)
+_STORED: Final = _names((*MESSAGE[:1], *MESSAGE[2:], *KIND))
 
 # An account whose wallet row is not returned by `paid` cannot pay for all its messages together:
 # nothing of it is stored, and its requests are decided one by one under its wallet's lock.
@@ -35,10 +48,15 @@ WITH need AS MATERIALIZED (
 ), unpaid AS MATERIALIZED (
     SELECT account_id FROM need EXCEPT SELECT account_id FROM paid
 ), item AS MATERIALIZED (
-    SELECT * FROM unnest({_ARRAYS}) m ({_NAMES})
-    WHERE m.account_id <> ALL (ARRAY (SELECT account_id FROM unpaid))
+    SELECT {_STORED} FROM unnest({_arrays(MESSAGE, 3)}) m ({_names(MESSAGE)})
+    JOIN unnest({_arrays(KIND, _KINDS_AT)}) WITH ORDINALITY k ({_names(KIND)}, number)
+      ON k.number = m.kind
+    WHERE k.account_id <> ALL (ARRAY (SELECT account_id FROM unpaid))
 ), stored AS (
-    INSERT INTO message ({_NAMES}) SELECT {_NAMES} FROM item
+    INSERT INTO message ({_STORED}, final_at, error_code)
+    SELECT {_STORED}, CASE status WHEN 'BLOCKED' THEN created_at END,
+      CASE status WHEN 'BLOCKED' THEN 'blocked' ELSE '' END
+    FROM item
 ), debited AS (
     INSERT INTO ledger_entry (account_id, kind, amount_micro, message_id, attempt)
     SELECT account_id, 'DEBIT', -price_micro, id, 1 FROM item WHERE price_micro > 0

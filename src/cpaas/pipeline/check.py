@@ -12,7 +12,7 @@ import msgspec
 from cpaas.billing.price import quote
 from cpaas.kit.errors import InputError
 from cpaas.kit.guard import GuardError, parse_url
-from cpaas.kit.ids import new_id
+from cpaas.kit.ids import new_id_bytes
 from cpaas.kit.phone import read
 from cpaas.messages.envelopes import CHANNELS, Channel, Outgoing
 from cpaas.pipeline.drafts import Author, Draft, Idempotency, Outcome, Submission
@@ -101,7 +101,7 @@ def address(prepared: Prepared, to: str) -> Outgoing:
         )
     recipient = f"+{number.digits}"
     return Outgoing(
-        new_id().bytes,
+        new_id_bytes(),
         recipient,
         prepared.sender or _route_sender(prepared, recipient),
         draft.text,
