@@ -63,7 +63,7 @@ def test_what_nobody_expected_leaves_its_traceback_in_a_file(tmp_path: Path) -> 
 def test_nothing_runs(tmp_path: Path) -> None:
     rows = json.loads(cpaas(tmp_path, "status", "--json").stdout)["services"]
     assert [row["name"] for row in rows][:2] == ["postgres", "simulator-smsc"]
-    assert {row["status"] for row in rows} == {"stopped"}
+    assert {row["status"] for row in rows} == {"STOPPED"}
     assert json.loads(cpaas(tmp_path, "down", "--json").stdout) == {"stopped": False}
 
 

@@ -65,10 +65,10 @@ def test_a_day_in_the_life(installation: Installation) -> None:
     assert first["urls"]["admin"] is None
     with urllib.request.urlopen(first["urls"]["core"] + "/health") as answer:
         assert json.loads(answer.read())["status"] == "UP"
-    assert set(installation.statuses().values()) == {"running"}
+    assert set(installation.statuses().values()) == {"UP"}
 
     installation.run("service", "stop", "cpaas-sms")
-    until(lambda: installation.statuses()["cpaas-sms"] == "stopped", "sms stops")
+    until(lambda: installation.statuses()["cpaas-sms"] == "STOPPED", "sms stops")
 
     pid = lock.holder_pid(installation.home / "run")
     assert pid is not None
@@ -79,9 +79,9 @@ def test_a_day_in_the_life(installation: Installation) -> None:
     again = installation.run("up", "--detach")
     assert all(again["account"][name] is None for name in SECRETS)
     assert again["account"]["username"] == first["account"]["username"]
-    assert installation.statuses()["cpaas-sms"] == "stopped"
+    assert installation.statuses()["cpaas-sms"] == "STOPPED"
     installation.run("service", "start", "cpaas-sms")
-    until(lambda: installation.statuses()["cpaas-sms"] == "running", "sms starts")
+    until(lambda: installation.statuses()["cpaas-sms"] == "UP", "sms starts")
 
 
 def test_without_the_sandbox_there_is_no_account(installation: Installation) -> None:

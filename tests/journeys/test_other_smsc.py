@@ -93,6 +93,7 @@ def test_kannels_smsc_gets_the_texts(
         bare.cpaas(
             "route", "create", "kannel", "--channel", "sms", "--host", "127.0.0.1", "--port",
             str(port), "--system-id", "me", "--password", "secret", "--bind-type", "tx",
+            "--settings", '{"long_message": "sar"}',
         )  # fmt: skip
         bare.cpaas(
             "rule", "create", "--channel", "sms", "--route", "kannel", "--priority", "0",

@@ -36,11 +36,11 @@ async def becomes(keeper: Keeper, status: Status, *, restarts: int) -> None:
 async def test_is_running_once_it_is_well_and_its_output_is_kept(tmp_path: Path) -> None:
     async with kept(tmp_path, "well") as keeper:
         await keeper.start(20)
-        assert keeper.row.status == "running"
+        assert keeper.row.status == "UP"
         pid = keeper.row.pid
         assert pid is not None
     assert gone(pid)
-    assert keeper.row.status == "stopped"
+    assert keeper.row.status == "STOPPED"
     assert "listening on" in (tmp_path / "fake.log").read_text()
 
 

@@ -72,8 +72,8 @@ def test_stops_everything_when_asked(start: Start, home: Path, dsn: str) -> None
     supervisor = start(f"a:{free_port()}:well", f"b:{free_port()}:deaf", CPAAS_DSN=dsn)
     assert said(supervisor) == "ready"
     assert {name: status for name, (status, _) in states(home).items()} == {
-        "a": "running",
-        "b": "running",
+        "a": "UP",
+        "b": "UP",
     }
     children = pids(home)
     supervisor.terminate()
@@ -96,17 +96,17 @@ def test_wishes_are_obeyed_and_survive_a_restart(start: Start, home: Path, dsn: 
     assert said(supervisor) == "ready"
     first = states(home)["b"][1]
     wish(dsn, "a", running=False)
-    until(lambda: states(home)["a"] == ("stopped", None), "a stops")
+    until(lambda: states(home)["a"] == ("STOPPED", None), "a stops")
     wish(dsn, "b", running=True, restart=True)
-    until(lambda: states(home)["b"][0] == "running" and states(home)["b"][1] != first, "b again")
+    until(lambda: states(home)["b"][0] == "UP" and states(home)["b"][1] != first, "b again")
     supervisor.terminate()
     supervisor.wait(20)
 
     again = start(*services, CPAAS_DSN=dsn)
     assert said(again) == "ready"
-    assert states(home)["a"] == ("stopped", None)
+    assert states(home)["a"] == ("STOPPED", None)
     wish(dsn, "a", running=True)
-    until(lambda: states(home)["a"][0] == "running", "a starts")
+    until(lambda: states(home)["a"][0] == "UP", "a starts")
 
 
 def test_killed_it_leaves_nothing_and_loses_nothing(start: Start, home: Path) -> None:
@@ -126,8 +126,8 @@ def test_killed_it_leaves_nothing_and_loses_nothing(start: Start, home: Path) ->
     assert write(home, port, "SELECT n FROM kept") == 1
     # PostgreSQL itself killed: it comes back, with the data.
     psutil.Process(dict(states(home))["postgres"][1]).kill()
-    until(lambda: states(home)["postgres"][0] != "running", "its end is seen")
-    until(lambda: states(home)["postgres"][0] == "running", "it is started again")
+    until(lambda: states(home)["postgres"][0] != "UP", "its end is seen")
+    until(lambda: states(home)["postgres"][0] == "UP", "it is started again")
     until(lambda: write(home, port, "SELECT n FROM kept") == 1, "it answers again")
     again.terminate()
     again.wait(20)

@@ -106,7 +106,7 @@ async def check_services(settings: Settings) -> list[Finding]:
     for service in catalogue.active(settings):
         ports = catalogue.ports(service, settings)
         row = rows.get(service.name)
-        if row is not None and row.status == "stopped":
+        if row is not None and row.status == "STOPPED":
             findings.append(
                 Finding(
                     service.name,

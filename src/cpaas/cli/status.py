@@ -18,11 +18,11 @@ def status(json: output.Json = False) -> None:
     state = lock.read_state(settings.run)
     running = {row.name: row for row in state.services} if state else {}
     known = [
-        Row(name=row.name, status="stopped", pid=None, port=catalogue.ports(row, settings)[0][1])
+        Row(name=row.name, status="STOPPED", pid=None, port=catalogue.ports(row, settings)[0][1])
         for row in catalogue.active(settings)
     ]
     if settings.embedded:
-        first = Row(name="postgres", status="stopped", pid=None, port=settings.postgres_port)
+        first = Row(name="postgres", status="STOPPED", pid=None, port=settings.postgres_port)
         known.insert(0, first)
     rows = [running.get(row.name, row) for row in known]
     if json:

@@ -82,7 +82,7 @@ def address(prepared: Prepared, to: str) -> Outgoing:
     """The message to one recipient, priced. Errors: RefusedError."""
     author, draft = prepared.author, prepared.draft
     try:
-        number = read(to, test_allowed=author.is_test)
+        number = read(to, test_allowed=author.is_test or prepared.account.is_sandbox)
     except InputError as error:
         raise RefusedError("invalid_number", f"{error.what}; {error.todo}.", "to") from None
     countries = prepared.account.countries

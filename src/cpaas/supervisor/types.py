@@ -26,11 +26,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 class Status(enum.StrEnum):
     """What a program is doing now."""
 
-    STOPPED = "stopped"
-    STARTING = "starting"
-    RUNNING = "running"
-    WAITING = "restarting"
-    STOPPING = "stopping"
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "UP"
+    WAITING = "RESTARTING"
+    STOPPING = "STOPPING"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
