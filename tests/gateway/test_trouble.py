@@ -17,6 +17,7 @@ def recipients(carrier: object) -> list[str]:
     return [one.pdu.destination_addr for one in carrier._taken]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 async def test_throttling_slows_the_whole_route_and_loses_nothing(dsn: str) -> None:
     async with smsc(tps=60) as (carrier, port), gateway_world(dsn) as world:
         world.configure(routed_to(port))
@@ -38,6 +39,7 @@ async def state_is(world: Gateway, wanted: str, route: int = 0) -> bool:
     return len(states) > route and states[route].state == wanted
 
 
+@pytest.mark.slow
 async def test_a_link_cut_in_the_middle_of_a_window_sends_nothing_twice(dsn: str) -> None:
     async with (
         smsc(drop_after_submits=30, answer_delay_seconds=0.01) as (carrier, port),
@@ -106,6 +108,7 @@ async def test_of_several_parts_only_the_refused_one_is_sent_again(dsn: str) -> 
         assert message.text == text
 
 
+@pytest.mark.slow
 async def test_a_route_that_is_switched_off_gives_its_items_back(dsn: str) -> None:
     async with (
         smsc(silent=True) as (_, silent_port), smsc() as (other, port),
@@ -154,6 +157,7 @@ async def test_a_changed_route_binds_anew_only_if_it_must(dsn: str) -> None:
         await until(anew)
 
 
+@pytest.mark.slow
 async def test_when_a_route_is_down_the_next_of_the_plan_takes_over(dsn: str) -> None:
     async with smsc() as (good, port), gateway_world(dsn) as world:
         world.configure(routed_to(1, 1), routed_to(port, 2))
@@ -165,6 +169,7 @@ async def test_when_a_route_is_down_the_next_of_the_plan_takes_over(dsn: str) ->
         assert await state_is(world, "down")
 
 
+@pytest.mark.slow
 async def test_without_another_route_they_wait_for_it(dsn: str) -> None:
     async with smsc() as (_, port), gateway_world(dsn) as world:
         world.configure(routed_to(1))
@@ -194,6 +199,7 @@ async def test_one_accounts_backlog_does_not_keep_another_waiting(dsn: str) -> N
         assert len(recipients(carrier)) < 150
 
 
+@pytest.mark.slow
 async def test_otp_goes_before_what_waits(dsn: str) -> None:
     async with smsc() as (carrier, port), gateway_world(dsn) as world:
         world.configure(routed_to(port, tps=20))
