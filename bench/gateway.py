@@ -9,8 +9,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import psutil
-
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (
     "n={n} t={t} Your verification code is 481516. It expires in 10 minutes. "
@@ -81,10 +79,6 @@ class Gateway:
         pids = {str(row["name"]): [int(row["pid"])] for row in services if row["pid"]}
         groups = {name: pid for name, pid in pids.items() if name.startswith("cpaas-")}
         groups["postgres"] = pids["postgres"]
-        parents = psutil.Process(pids["cpaas-core"][0]).parent()
-        groups["supervisor"] = [] if parents is None else [parents.pid]
-        if parents is not None:  # the group tree would count every child twice
-            groups.pop("supervisor")
         return groups
 
     def _webhook(self) -> None:

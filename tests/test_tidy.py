@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ FUNCTION_LINES_MAX = 60
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "service", "misc"}
 #: where SQL may stand besides files named queries.py: the schema itself, and the queue's carrier.
 SQL_ALLOWED = ("schema/", "broker/embedded_queries.py", "db/")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SQL = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\b", re.DOTALL
 )
@@ -32,48 +34,54 @@ def relative(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
-@pytest.mark.parametrize("path", modules(), ids=relative)
-def test_module_is_small_named_and_documented(path: Path) -> None:
+def module_faults(path: Path) -> Iterator[str]:
     text = path.read_text()
     tree = ast.parse(text)
-    assert len(text.splitlines()) <= MODULE_LINES_MAX, "split it by what it is about"
-    assert path.stem not in FORBIDDEN_NAMES, "name it for what it is about"
-    assert ast.get_docstring(tree), "one sentence: what, and why"
+    if len(text.splitlines()) > MODULE_LINES_MAX:
+        yield f"more than {MODULE_LINES_MAX} lines: split it by what it is about"
+    if path.stem in FORBIDDEN_NAMES:
+        yield "name it for what it is about"
+    if not ast.get_docstring(tree):
+        yield "no docstring: one sentence that says what, and why"
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, FUNCTIONS):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length <= FUNCTION_LINES_MAX, f"{node.name} has {length} lines"
+            if length > FUNCTION_LINES_MAX:
+                yield f"{node.name} has {length} lines"
 
 
-@pytest.mark.parametrize("path", modules(), ids=relative)
-def test_public_functions_say_what(path: Path) -> None:
+def undocumented(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text())
-    owners: list[ast.AST] = [tree]
-    owners += [n for n in tree.body if isinstance(n, ast.ClassDef) and not n.name.startswith("_")]
-    for owner in owners:
-        for node in getattr(owner, "body", []):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                public = not node.name.startswith("_") and node.name != "Meta"
-                assert not public or ast.get_docstring(node), f"{node.name} has no docstring"
+    public = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
+    for owner in (tree, *public):
+        for node in owner.body:
+            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                hidden = node.name.startswith("_") or node.name == "Meta"
+                if not hidden and not ast.get_docstring(node):
+                    yield f"{node.name} has no docstring"
 
 
-@pytest.mark.parametrize("path", modules(), ids=relative)
-def test_sql_lives_in_queries(path: Path) -> None:
-    name = relative(path)
-    if path.name == "queries.py" or path.stem.endswith("_queries") or name.startswith(SQL_ALLOWED):
+def stray_sql(path: Path) -> Iterator[str]:
+    if path.stem.endswith("queries") or relative(path).startswith(SQL_ALLOWED):
         return
     tree = ast.parse(path.read_text())
     documentation = {
         id(node.body[0].value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS))
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and id(node) not in documentation:
-            assert not SQL.search(text), f"line {node.lineno}: SQL outside queries.py"
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in documentation and SQL.search(node.value):
+                yield f"line {node.lineno}: SQL outside a queries.py"
+
+
+@pytest.mark.parametrize("faults", [module_faults, undocumented, stray_sql])
+def test_modules(faults: Callable[[Path], Iterator[str]]) -> None:
+    found = [f"{relative(path)}: {fault}" for path in modules() for fault in faults(path)]
+    assert not found, "\n".join(found)
 
 
 def test_tests_are_small() -> None:

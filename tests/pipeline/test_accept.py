@@ -12,6 +12,7 @@ from tests.tcp_proxy import proxied
 
 from cpaas.messages.envelopes import unpack, unpack_events
 from cpaas.pipeline.accept import BATCH_MESSAGES_MAX, Acceptor
+from cpaas.pipeline.accept_queries import sweep_keys
 from cpaas.pipeline.drafts import Outcome, Replay
 from cpaas.pipeline.refusals import RefusedError
 
@@ -176,6 +177,18 @@ async def test_the_first_answer_is_replayed(world: Desk) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM message") == 2
     await world.pool.execute("UPDATE idempotency_key SET created_at = now() - interval '25 hours'")
     assert await world.send(one, key="k", body_hash=b"x") is None
+
+
+async def test_old_keys_are_swept(world: Desk) -> None:
+    one = await world.account()
+    for key in ("old", "older", "new"):
+        assert await world.send(one, key=key) is None
+    await world.pool.execute(
+        "UPDATE idempotency_key SET created_at = now() - interval '25 hours' WHERE key <> 'new'"
+    )
+    swept = [await sweep_keys(world.pool, 1) for _ in range(3)]
+    assert swept == [1, 1, 0]
+    assert await world.pool.fetchval("SELECT key FROM idempotency_key") == "new"
 
 
 async def test_while_the_first_is_running(world: Desk) -> None:

@@ -45,6 +45,8 @@ CALLERS_MAX: Final = 4096
 
 Headers = list[tuple[bytes, bytes]]
 Reply = Callable[[int, Headers, bytes], None]
+#: Authorization, X-API-Key, X-Forwarded-For and the peer's address.
+_Said = tuple[bytes | None, bytes | None, bytes | None, str]
 
 _COMMON: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _PRINTABLE: Final = re.compile(rb"[ -~]+")
@@ -85,7 +87,7 @@ class Door:
         self._trusted = trusted
         self._clock_us = clock_us
         self._rates = Rates(monotonic)
-        self._known: dict[tuple[bytes | None, bytes | None, bytes | None, str], Caller] = {}
+        self._known: dict[_Said, tuple[Caller, Author]] = {}
         self._known_under: Snapshot | None = None
         self._counts: dict[tuple[int, str], Any] = {}
         self._lists: set[asyncio.Task[None]] = set()
@@ -114,14 +116,13 @@ class Door:
                 retry_after=1,
             )  # fmt: skip
         snapshot = self._snapshots.current
-        caller = self._caller(headers, client)
+        caller, author = self._caller(headers, client)
         if len(request.body) > BODY_BYTES_MAX:
             raise ProblemError(413, "body_too_large", "The body is larger than 10 MB.")
         request.key = _idempotency_key(headers)
         wanted = sending.read(request.body)
         numbers = _recipients(wanted)
         self._limit(caller, len(numbers))
-        author = Author(caller.account.id, "api", caller.is_test, caller.key.id)
         prepared = prepare(snapshot, author, sending.draft(wanted), self._clock_us())
         if isinstance(wanted.to, str):
             message = address(prepared, wanted.to)
@@ -133,7 +134,7 @@ class Door:
         else:
             self._begin_list(prepared, numbers, request, dry_run=wanted.dry_run)
 
-    def _caller(self, headers: Mapping[bytes, bytes], client: str) -> Caller:
+    def _caller(self, headers: Mapping[bytes, bytes], client: str) -> tuple[Caller, Author]:
         """The caller, remembered for as long as the configuration stands."""
         snapshot = self._snapshots.current
         if snapshot is not self._known_under or len(self._known) >= CALLERS_MAX:
@@ -142,8 +143,8 @@ class Door:
         authorization, key = headers.get(b"authorization"), headers.get(b"x-api-key")
         forwarded = headers.get(b"x-forwarded-for") if self._trusted else None
         said = (authorization, key, forwarded, client)
-        caller = self._known.get(said)
-        if caller is None:
+        known = self._known.get(said)
+        if known is None:
             if forwarded:
                 client = client_address(client, forwarded.decode("latin-1"), self._trusted)
             caller = authenticate(
@@ -152,8 +153,9 @@ class Door:
                 None if key is None else key.decode("latin-1"),
                 client,
             )
-            self._known[said] = caller
-        return caller
+            author = Author(caller.account.id, "api", caller.is_test, caller.key.id)
+            known = self._known[said] = caller, author
+        return known
 
     def _limit(self, caller: Caller, messages: int) -> None:
         tps = caller.account.tps

@@ -22,7 +22,8 @@ async def book(
     """
     balance: int | None = await connection.fetchval(
         "WITH w AS (UPDATE wallet SET balance_micro = balance_micro + $3 WHERE account_id = $1"
-        " AND ($3::bigint >= 0 OR balance_micro + $3 >= -credit_limit_micro) RETURNING balance_micro),"
+        " AND ($3::bigint >= 0 OR balance_micro + $3 >= -credit_limit_micro)"
+        " RETURNING balance_micro),"
         " l AS (INSERT INTO ledger_entry (account_id, kind, amount_micro, note, actor)"
         " SELECT $1, $2, $3, $4, $5 FROM w)"
         " SELECT balance_micro FROM w",

@@ -198,7 +198,7 @@ class Acceptor:
                     return error
                 _log.warning("accept_waits_for_the_database", error=repr(error))
             if sent:
-                await self._resolve(sent[0], part, deadline)
+                await self._resolve(sent[0], part)
             elif self._monotonic() >= deadline:
                 refusal = RefusedError(
                     "unavailable", "The database cannot be reached; nothing was stored.",
@@ -297,8 +297,9 @@ class Acceptor:
         for submission in part:
             submission.blocked = everybody | own.get(submission.author.account_id, set())
 
-    async def _resolve(self, pid: int, part: list[Submission], deadline: float) -> None:
+    async def _resolve(self, pid: int, part: list[Submission]) -> None:
         """The commit's answer was lost: tell each submission the truth, or that it is unknown."""
+        deadline = self._monotonic() + self._resolve_seconds
         found = await resolve(
             self._pool, pid, [one.messages[0].id for one in part],
             deadline=deadline, monotonic=self._monotonic,

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from cpaas.kit.log import get_logger
 from cpaas.pipeline import accept_queries as queries
-from cpaas.pipeline.gather import is_passing
 
 RETRY_SECONDS: Final = 0.1
+_log = get_logger(__name__)
 
 
 async def resolve(
@@ -29,9 +30,8 @@ async def resolve(
             async with asyncio.timeout(left), pool.acquire() as connection:
                 if await queries.end_backend(connection, pid):
                     return await queries.stored(connection, ids)
-        except Exception as error:
-            if not is_passing(error):
-                raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for an answer
+            _log.warning("lost_commit_not_looked_up", error=repr(error))
         if monotonic() >= deadline:
             return None
         await asyncio.sleep(RETRY_SECONDS)
