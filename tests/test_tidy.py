@@ -53,8 +53,9 @@ def module_faults(path: Path) -> Iterator[str]:
 def undocumented(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text())
     public = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
-    for owner in (tree, *public):
-        for node in owner.body:
+    bodies = [tree.body, *(one.body for one in public)]
+    for body in bodies:
+        for node in body:
             if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                 hidden = node.name.startswith("_") or node.name == "Meta"
                 if not hidden and not ast.get_docstring(node):
@@ -73,9 +74,10 @@ def stray_sql(path: Path) -> Iterator[str]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in documentation and SQL.search(node.value):
-                yield f"line {node.lineno}: SQL outside a queries.py"
+        if not isinstance(node, ast.Constant) or id(node) in documentation:
+            continue
+        if isinstance(node.value, str) and SQL.search(node.value):
+            yield f"line {node.lineno}: SQL outside a queries.py"
 
 
 @pytest.mark.parametrize("faults", [module_faults, undocumented, stray_sql])
