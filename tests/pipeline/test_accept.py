@@ -147,6 +147,24 @@ async def test_blocked_is_stored_unpaid_and_told(world: Desk) -> None:
     assert (event.type, event.message_id) == ("message.blocked", rows[0]["id"])
 
 
+async def test_a_low_balance_is_told_once(world: Desk) -> None:
+    one = await world.account(balance=4 * PRICE)
+    await world.pool.execute("UPDATE wallet SET low_balance_micro = $1", 2 * PRICE)
+    await world.pool.execute(
+        "INSERT INTO webhook_endpoint (account_id, url, secret, events)"
+        " VALUES ($1, 'https://a.test', 's', '{balance.low}')",
+        one,
+    )
+    while one not in world.holder.current.webhooks:
+        await asyncio.sleep(0.005)
+    for _ in range(4):
+        assert await world.send(one) is None
+    rows = world.pool.fetch("SELECT payload FROM queue_item WHERE queue = 'cpaas.webhook'")
+    events = [event for row in await rows for event in unpack_events(row[0]).events]
+    assert [event.type for event in events] == ["balance.low"]
+    assert b'"balance":"0.1200"' in events[0].body
+
+
 async def test_a_test_key_costs_and_counts_nothing(world: Desk) -> None:
     one = await world.account(balance=0)
     assert await world.send(one, "+9990000000001", is_test=True) is None

@@ -15,6 +15,7 @@ import asyncpg
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
 from cpaas.pipeline import accept_queries as queries
+from cpaas.pipeline import low_balance
 from cpaas.pipeline.accept_batch import Batch
 from cpaas.pipeline.drafts import Outcome, Replay, Submission
 from cpaas.pipeline.gather import is_passing
@@ -223,14 +224,16 @@ class Acceptor:
         pid = connection.get_server_pid()
         columns = self._columns(part)
         sent.append(pid)
-        unpaid = set(await queries.store(connection, columns))
+        unpaid, lows = await queries.store(connection, columns)
         sent.clear()
         for submission in part:
             if submission.author.account_id not in unpaid:
                 self._finish(submission, None)
         for account_id in sorted(unpaid):
             poor = [one for one in part if one.author.account_id == account_id]
-            await self._one_by_one(connection, account_id, poor, sent)
+            lows += await self._one_by_one(connection, account_id, poor, sent)
+        if lows:
+            await low_balance.tell(connection, self._snapshots.current, lows, self._clock_us())
 
     def _columns(self, part: list[Submission]) -> list[Any]:
         batch = Batch(self._snapshots.current, self._instance_id, self._clock_us())
@@ -240,8 +243,12 @@ class Acceptor:
 
     async def _one_by_one(
         self, connection: Any, account_id: int, poor: list[Submission], sent: list[int]
-    ) -> None:
-        """In order of arrival, under the wallet's lock, as far as the money goes."""
+    ) -> list[tuple[int, int, int]]:
+        """In order of arrival, under the wallet's lock, as far as the money goes.
+
+        Returns the balance if it fell below its mark, as `queries.store` does.
+        """
+        lows: list[tuple[int, int, int]] = []
         fitting: list[Submission] = []
         refused: list[Submission] = []
         async with connection.transaction():
@@ -256,12 +263,14 @@ class Acceptor:
             if fitting:
                 columns = self._columns(fitting)
                 sent.append(connection.get_server_pid())
-                if await queries.store(connection, columns):
+                unpaid, lows = await queries.store(connection, columns)
+                if unpaid:
                     raise AssertionError("a locked wallet lost money")
         sent.clear()
         self._finish_rest(fitting, None)
         for submission in refused:
             self._finish(submission, _too_poor(submission, balance))
+        return lows
 
     async def _look(self, connection: Any, part: list[Submission]) -> list[Submission]:
         """Ask the blacklist and the Idempotency-Keys for the whole batch; returns who goes on."""

@@ -44,7 +44,9 @@ WITH need AS MATERIALIZED (
     UPDATE wallet w SET balance_micro = w.balance_micro - n.micro FROM need n
     WHERE w.account_id = n.account_id AND w.account_id = ANY ($1::bigint[])
       AND w.balance_micro - n.micro >= -w.credit_limit_micro
-    RETURNING w.account_id
+    RETURNING w.account_id, w.balance_micro, w.low_balance_micro,
+      w.balance_micro < w.low_balance_micro AND w.balance_micro + n.micro >= w.low_balance_micro
+        AS crossed
 ), unpaid AS MATERIALIZED (
     SELECT account_id FROM need EXCEPT SELECT account_id FROM paid
 ), item AS MATERIALIZED (
@@ -88,6 +90,8 @@ WITH need AS MATERIALIZED (
         charged_micro = c.charged_micro + excluded.charged_micro
 )
 SELECT ARRAY (SELECT account_id FROM unpaid),
+    ARRAY (SELECT ARRAY [account_id, balance_micro, low_balance_micro] FROM paid
+           WHERE crossed AND low_balance_micro > 0),
     CASE WHEN ${_AT + 11}::text <> '' THEN pg_notify('queue', ${_AT + 11}::text) END
 """
 
@@ -102,10 +106,16 @@ FROM idempotency_key WHERE account_id = ANY ($1::bigint[]) AND key = ANY ($2::te
 """
 
 
-async def store(connection: Any, columns: Sequence[Any]) -> list[int]:
-    """Store and charge a batch; returns the accounts that could not pay, of which nothing is."""
+async def store(
+    connection: Any, columns: Sequence[Any]
+) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """Store and charge a batch.
+
+    Returns the accounts that could not pay, of which nothing is stored, and those whose balance
+    fell below their mark: (account id, balance, mark).
+    """
     row = await connection.fetchrow(STORE, *columns)
-    return list(row[0])
+    return list(row[0]), [(one[0], one[1], one[2]) for one in row[1]]
 
 
 async def blocked(connection: Any, numbers: list[str], accounts: list[int]) -> list[Any]:
