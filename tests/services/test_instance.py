@@ -27,6 +27,27 @@ async def test_a_process_is_known_while_it_lives(
     assert (await row(pool, number))["stopped_at"] is not None
 
 
+async def test_the_heart_beats_on_whatever_the_database_says(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance, "HEARTBEAT_SECONDS", 0.01)
+    beat = instance.queries.beat
+    said = [asyncpg.InternalClientError("unexpected connection_lost() call"), KeyError("x")]
+
+    async def troubled(*values: object) -> None:
+        if said:
+            raise said.pop()
+        await beat(*values)
+
+    monkeypatch.setattr(instance.queries, "beat", troubled)
+    async with instance.registered(pool, "cpaas-sms", 8082) as number:
+        first = await row(pool, number)
+        async with asyncio.timeout(20):
+            while (await row(pool, number))["heartbeat_at"] == first["heartbeat_at"]:
+                await asyncio.sleep(0.01)
+    assert not said
+
+
 async def test_a_failing_service_is_marked_stopped_too(pool: asyncpg.Pool) -> None:
     with pytest.raises(RuntimeError):
         async with instance.registered(pool, "cpaas-core", 8081) as number:

@@ -22,6 +22,7 @@ from cpaas import __version__
 from cpaas.api import balance, docs_page, health, messages, send, webhook
 from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of, refused
+from cpaas.db.trouble import is_passing
 from cpaas.kit.errors import InputError
 from cpaas.kit.log import get_logger
 
@@ -89,6 +90,14 @@ def _on_http(request: ApiRequest, error: HTTPException) -> Response[bytes]:
 
 
 def _on_anything(request: ApiRequest, error: Exception) -> Response[bytes]:
+    if is_passing(error):
+        _log.warning("request_without_database", path=request.url.path, error=repr(error))
+        return _answer(
+            request,
+            ProblemError(
+                503, "unavailable", "The database cannot be reached; try again.", retry_after=5
+            ),
+        )
     _log.error("request failed", path=request.url.path, exc_info=error)
     return _answer(
         request,

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import asyncpg
 import msgspec
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from cpaas import __version__
 from cpaas.api import queries
 from cpaas.api.context import Api
+from cpaas.db.trouble import AWAY
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ async def get_health(api: Api) -> Response[Health]:
     if up:
         try:
             up = await queries.answers(api.pool)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except AWAY:
             up = False
     return Response(
         Health("cpaas-core", "UP" if up else "DOWN", __version__), status_code=200 if up else 503

@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 
+from cpaas.db.trouble import AWAY
+
 CHANNEL = "queue"
 EVERYBODY = "*"
 # PostgreSQL refuses a payload of 8000 bytes.
@@ -66,9 +68,7 @@ class QueueWakeups:
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(
-                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
-            ):
+            with contextlib.suppress(*AWAY):
                 connection = await asyncpg.connect(self._dsn, timeout=10)
                 try:
                     await connection.add_listener(CHANNEL, self._heard)

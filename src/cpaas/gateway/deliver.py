@@ -19,6 +19,7 @@ from cpaas.channels.base import (
     Prepared,
 )
 from cpaas.channels.errors import CATALOGUE
+from cpaas.db.trouble import is_passing
 from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.down import sweep
@@ -27,7 +28,6 @@ from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
 from cpaas.messages.envelopes import Outgoing, UnreadableEnvelopeError, unpack
 from cpaas.messages.types import Finish
-from cpaas.pipeline.gather import is_passing
 from cpaas.pipeline.types import Answer, Receipt
 from cpaas.snapshot.types import Route
 

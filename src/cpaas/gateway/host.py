@@ -16,13 +16,13 @@ from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.broker.wakeups import QueueWakeups
 from cpaas.channels.base import Channel, RouteSettingsError
+from cpaas.db.trouble import is_passing
 from cpaas.gateway import queries
 from cpaas.gateway.claims import Claims
 from cpaas.gateway.deliver import RouteGateway
 from cpaas.gateway.queries import RouteStateRow
 from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
-from cpaas.pipeline.gather import is_passing
 from cpaas.snapshot.types import Route
 
 TICK_SECONDS: Final = 0.25

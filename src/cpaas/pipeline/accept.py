@@ -12,13 +12,13 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 
+from cpaas.db.trouble import AWAY, is_passing
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
 from cpaas.pipeline import accept_queries as queries
 from cpaas.pipeline import low_balance
 from cpaas.pipeline.accept_batch import Batch
 from cpaas.pipeline.drafts import Outcome, Replay, Submission
-from cpaas.pipeline.gather import is_passing
 from cpaas.pipeline.lost import resolve
 from cpaas.pipeline.refusals import RefusedError
 from cpaas.snapshot.types import Snapshot
@@ -328,7 +328,7 @@ class Acceptor:
                 if self._monotonic() - swept_at > SWEEP_SECONDS:
                     swept_at = self._monotonic()
                     await queries.sweep_keys(self._pool, SWEPT_AT_ONCE)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 _log.warning("queue_depth_unknown", reason=repr(error))
             await asyncio.sleep(SAMPLE_SECONDS)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
 
+from cpaas.db.trouble import is_passing
 from cpaas.kit.log import get_logger
 
 T = TypeVar("T")
@@ -19,15 +20,6 @@ _log = get_logger(__name__)
 BACKOFF_SECONDS_MAX: Final = 5.0
 CONFLICT_TRIES_MAX: Final = 10
 _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-#: the database's own trouble rather than ours: connections, resources, operator, system.
-_PASSING_CLASSES: Final = ("08", "40", "53", "55", "57", "58")
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying the same again later can help."""
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "08")[:2] in _PASSING_CLASSES
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
 
 
 class Gatherer(Generic[T]):

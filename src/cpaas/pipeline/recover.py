@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from cpaas.db.trouble import is_passing
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
 from cpaas.pipeline import overdue, recover_queries, unknown
-from cpaas.pipeline.gather import is_passing
 from cpaas.pipeline.transitions import Context
 from cpaas.snapshot.types import Snapshot
 

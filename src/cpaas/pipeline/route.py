@@ -16,11 +16,11 @@ import msgspec
 from cpaas.broker import embedded
 from cpaas.broker.base import Consumer, Item
 from cpaas.broker.topology import gateway_queue
+from cpaas.db.trouble import is_passing
 from cpaas.kit.log import get_logger
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
 from cpaas.messages.types import Finish
 from cpaas.pipeline import route_queries
-from cpaas.pipeline.gather import is_passing
 from cpaas.pipeline.load import RouteLoad, lying_max
 from cpaas.pipeline.sort import Sorter, Work
 from cpaas.pipeline.transitions import Context, finish

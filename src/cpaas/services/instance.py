@@ -14,6 +14,7 @@ from typing import NewType
 import asyncpg
 
 from cpaas import __version__
+from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.services import queries
 
@@ -49,9 +50,7 @@ async def registered(
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
         # A database that is gone must not hold up the end; the row then dies by its heartbeat.
-        with contextlib.suppress(
-            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
-        ):
+        with contextlib.suppress(*AWAY):
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 await queries.mark_stopped(pool, instance_id)
 
@@ -63,5 +62,5 @@ async def _heartbeat(
         await asyncio.sleep(HEARTBEAT_SECONDS)
         try:
             await queries.beat(pool, instance_id, details())
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # noqa: BLE001 - silence would mean that we are dead
             log.warning("heartbeat not written", instance=instance_id, reason=str(error))

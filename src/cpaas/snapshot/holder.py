@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.snapshot import queries
 from cpaas.snapshot.load import EMPTY, LOADERS, load
@@ -24,7 +25,6 @@ POLL_SECONDS: Final = 2.0
 CONFIRMED_SECONDS: Final = 10.0
 CONNECT_SECONDS_MAX: Final = 5.0
 RECONNECT_SECONDS: Final = 0.3
-_LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = get_logger(__name__)
 
 
@@ -108,7 +108,7 @@ class SnapshotHolder:
                     await self._refresh(connection)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._moved.wait(), POLL_SECONDS)
-            except _LOST as error:
+            except AWAY as error:
                 _log.warning("snapshot_connection_lost", reason=repr(error))
             except Exception:  # noqa: BLE001 - following must never end; unconfirmed says the rest
                 _log.exception("snapshot_not_loaded")

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.supervisor import queries
 from cpaas.supervisor.keeper import Keeper
@@ -37,7 +38,7 @@ async def obey(dsn: str, keepers: Mapping[str, Keeper], known: Mapping[str, Desi
     while True:
         try:
             await _follow(dsn, keepers, seen)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except AWAY as error:
             log.warning("desired states cannot be read", reason=str(error))
             await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -9,11 +9,11 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-import asyncpg
 import psutil
 
 from cpaas.config import Settings
 from cpaas.db import embedded, migrate, server
+from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
 from cpaas.supervisor import lock, obey
@@ -178,7 +178,7 @@ async def _make_partitions_hourly(dsn: str) -> None:
         await asyncio.sleep(PARTITIONS_EVERY_SECONDS)
         try:
             await migrate.make_partitions(dsn)
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        except AWAY as error:
             log.warning("partitions of the coming days not made", reason=str(error))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cpaas.db.actor import acting
+from cpaas.db.trouble import AWAY
 from cpaas.kit.exchange import PostError
 from cpaas.kit.http import PostClient, Reply
 from cpaas.kit.log import get_logger
@@ -74,7 +75,7 @@ class Poster:
             lane.failed(at_us)
             duration_ms = (self._now_us() - at_us) // 1000
             return self._failed(job, url, at_us, Reply(0, None, str(error).encode(), duration_ms))
-        except queries.TROUBLE as error:
+        except AWAY as error:
             # Our own trouble: not the receiver's failure, and no attempt was made.
             log.warning("webhook keys cannot be read", error=str(error))
             return untried(job, job.status, at_us, next_us=at_us + 1_000_000)
@@ -109,7 +110,7 @@ class Poster:
                 acting(connection, ACTOR, note=f"event {uuid_text(job.event_id)}"),
             ):
                 await queries.disable(connection, job.account_id, url, GONE_REASON)
-        except queries.TROUBLE as error:
+        except AWAY as error:
             # The next 410 asks again.
             log.warning("a webhook answered 410 and is still on", error=str(error))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cpaas.broker.base import Consumer, Item
+from cpaas.db.trouble import AWAY
 from cpaas.kit.guard import Guard
 from cpaas.kit.http import PostClient
 from cpaas.kit.log import get_logger
@@ -107,7 +108,7 @@ class Deliverer:
                 if items:
                     await self._accept(items)
                     continue
-            except queries.TROUBLE as error:
+            except AWAY as error:
                 log.warning("webhook events cannot be taken", error=str(error))
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
@@ -169,7 +170,7 @@ class Deliverer:
             found = 0
             try:
                 found = await self._take_due()
-            except queries.TROUBLE as error:
+            except AWAY as error:
                 log.warning("due webhooks cannot be taken", error=str(error))
             if found < DUE_PER_TAKE_MAX // 2:
                 await asyncio.sleep(self._due_seconds)
@@ -255,7 +256,7 @@ class Deliverer:
                 extended = 0.0
                 try:
                     await self._consumer.extend(sorted(self._recorder.items))
-                except queries.TROUBLE as error:
+                except AWAY as error:
                     log.warning("leases of webhook events not prolonged", error=str(error))
 
     async def _stop(self) -> None:

@@ -7,8 +7,6 @@ statement bounds the id, by which the tables are partitioned.
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
-
 from cpaas.kit.ids import lowest_at, new_id
 from cpaas.webhooks.types import Job, Outcome
 
@@ -17,10 +15,6 @@ RETRIED_US = 26 * 3600 * 1_000_000
 #: a delivery can be replayed for so long.
 REPLAYED_US = 30 * 24 * 3600 * 1_000_000
 ACCOUNTS_WALKED_MAX = 10_000
-
-#: the database is away, restarts or refuses for now: ask again. asyncpg says InternalClientError
-#: when the server hangs up between two of our words.
-TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _MICROS = "timestamptz 'epoch' + {} * interval '1 microsecond'"
 _UUID = "encode({}, 'hex')::uuid"

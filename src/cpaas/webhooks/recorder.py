@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from cpaas.broker.base import Consumer
+from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.webhooks import queries
 from cpaas.webhooks.types import Outcome
@@ -71,7 +72,7 @@ class Recorder:
                     if len(batch) > 1:
                         continue
                     await self._give_up(batch[0], error)
-                except queries.TROUBLE as error:
+                except AWAY as error:
                     log.warning("webhook outcomes not recorded yet", error=str(error))
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, RETRY_SECONDS_MAX)
