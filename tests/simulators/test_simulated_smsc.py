@@ -336,9 +336,9 @@ async def test_a_refused_receipt_is_repeated_only_if_asked_for(carrier: Carrier)
     esme.answer_deliveries = False
     smsc.mailbox("me").add([DeliverSm(short_message=b"one")])
     await until(lambda: len(esme.delivered) == 1)
-    client.deliver_resps([esme.delivered[0].sequence], 0x64)
+    client.deliver_resps([esme.delivered[0].sequence], 0x64, link_number=1)
     await until(lambda: len(esme.delivered) == 2)
-    client.deliver_resps([esme.delivered[1].sequence], 0x08)
+    client.deliver_resps([esme.delivered[1].sequence], 0x08, link_number=1)
     await until(lambda: smsc.stats.deliveries_refused == 1)
     assert smsc.snapshot().deliveries_waiting == 0
 

@@ -51,7 +51,8 @@ class Esme:
     def on_deliver_sms(self, bind: Client, pdus: list[DeliverSm]) -> None:
         self.delivered += pdus
         if self.answer_deliveries:
-            bind.deliver_resps([pdu.sequence for pdu in pdus])
+            sequences = [pdu.sequence for pdu in pdus]
+            bind.deliver_resps(sequences, link_number=bind.link_number)
 
     def on_timeouts(self, bind: Client, tags: list[Any]) -> None:
         self.timeouts += tags

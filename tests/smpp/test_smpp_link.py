@@ -71,6 +71,26 @@ async def test_a_lost_link_reports_what_was_never_answered_and_comes_back(pair: 
     assert client.free == 100
 
 
+async def test_an_answer_of_an_old_link_never_answers_the_new_one(pair: Pair) -> None:
+    await pair.serve()
+    client, esme, smsc = await pair.bound()
+    esme.answer_deliveries = False
+    smsc.connection.deliver([("first", DeliverSm())])
+    await until(lambda: esme.delivered)
+    old = client.link_number
+    smsc.connection.abort("test")
+    await until(lambda: esme.bound == 2)
+    again = pair.handlers[-1]
+    again.connection.deliver([("second", DeliverSm())])
+    await until(lambda: len(esme.delivered) == 2)
+    first, second = esme.delivered
+    assert first.sequence == second.sequence, "numbers begin anew"
+    client.deliver_resps([first.sequence], link_number=old)
+    client.deliver_resps([second.sequence], 0x64, link_number=client.link_number)
+    await until(lambda: again.answers)
+    assert again.answers == [("second", 0x64, "")]
+
+
 async def test_reconnecting_until_the_server_is_there(pair: Pair) -> None:
     port = await pair.serve()
     assert pair.server is not None

@@ -71,7 +71,10 @@ class ClientEvents(Protocol):
         """(tag, command_status, message_id) of all answers of one read."""
 
     def on_deliver_sms(self, bind: "Client", pdus: list[DeliverSm]) -> None:
-        """All receipts and replies of one read; answer later with `deliver_resps`."""
+        """All receipts and replies of one read; answer later with `deliver_resps`.
+
+        Keep `bind.link_number` for that: sequence numbers begin anew with every link.
+        """
 
     def on_timeouts(self, bind: "Client", tags: list[Any]) -> None:
         """No answer in time; the outcome is unknown and later answers are ignored."""
@@ -103,6 +106,8 @@ class Client:
         self.params = params
         self.last_error = ""
         self.state = "stopped"
+        #: which link of this bind stands now, or stood last.
+        self.link_number = 0
         self._events = events
         self._clock = clock
         self._backoff = backoff
@@ -156,10 +161,13 @@ class Client:
         link.write(link.session.send_messages(items, self._clock()))
         self._full = link.session.free <= 0
 
-    def deliver_resps(self, sequences: Sequence[int], status: int = 0) -> None:
-        """Answer deliver_sm requests; ignored when their link is gone, the SMSC resends them."""
+    def deliver_resps(self, sequences: Sequence[int], status: int = 0, *, link_number: int) -> None:
+        """Answer deliver_sm requests of one link; ignored when it is gone, the SMSC resends them.
+
+        A later link has requests of the same numbers, which must not be answered by this.
+        """
         link = self._link
-        if link is None or link.closing:
+        if link is None or link.closing or link_number != self.link_number:
             return
         link.write(link.session.deliver_resps(sequences, status))
         link.settle()
@@ -208,6 +216,7 @@ class Client:
     def _opened(self, link: "_ClientLink") -> None:
         params = self.params
         self._link, self._full, self.state = link, False, "binding"
+        self.link_number += 1
         if self._stopping.is_set():
             link.abort("stopped")
             return

@@ -48,7 +48,8 @@ class _Open(msgspec.Struct):
 
 
 _Tag = tuple[_Open, int]
-_Token = tuple[Client, int]
+#: the bind, which of its links, and the number of the request there.
+_Token = tuple[Client, int, int]
 
 
 class SmppLink:
@@ -152,13 +153,14 @@ class SmppLink:
 
     def acknowledge(self, tokens: Sequence[object], *, accepted: bool = True) -> None:
         """Answers deliver_sm by their tokens; refused ones are sent again by the carrier."""
-        numbers: dict[int, list[int]] = {}
+        numbers: dict[tuple[int, int], list[int]] = {}
         clients = {id(client): client for client in self._clients}
-        for client, number in cast("Sequence[_Token]", tokens):
-            numbers.setdefault(id(client), []).append(number)
-        for key, sequences in numbers.items():
+        for client, link_number, number in cast("Sequence[_Token]", tokens):
+            numbers.setdefault((id(client), link_number), []).append(number)
+        status = 0 if accepted else TRY_LATER
+        for (key, link_number), sequences in numbers.items():
             if key in clients:
-                clients[key].deliver_resps(sequences, 0 if accepted else TRY_LATER)
+                clients[key].deliver_resps(sequences, status, link_number=link_number)
 
     def update(self, route: Route) -> None:
         """Nothing of a link changes without new binds."""
@@ -219,7 +221,7 @@ class SmppLink:
         receipts, inbound = [], []
         now_us = self._clock_us()
         for pdu in pdus:
-            token: _Token = (bind, pdu.sequence)
+            token: _Token = (bind, bind.link_number, pdu.sequence)
             receipt = receipt_of(pdu, self._settings, self._mode, now_us=now_us, token=token)
             if receipt is not None:
                 receipts.append(receipt)
