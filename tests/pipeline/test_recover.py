@@ -82,6 +82,24 @@ async def test_an_otp_is_sent_again(world: World) -> None:
     assert await world.kinds(sent) == ["unknown_outcome", "resent"]
 
 
+async def test_a_message_whose_outcome_is_unknown_twice_is_decided_twice(world: World) -> None:
+    sent = await unknown_message(world, lane="otp")
+    world.now_us += unknown.WAIT_US
+    await sweep(world, unknown.sweep_unknown, START)
+    message = sent.messages[0]
+    await world.pool.execute("UPDATE message SET status = 'SENDING' WHERE id = $1", message.id)
+    message.attempt = 2
+    async with world.pool.acquire() as connection:
+        answer = world.answer(sent, None, error="unknown_outcome")
+        await commit_answers(connection, world.context(), [answer])
+    # Somebody who begins from the start, as after a restart, sees both notes at once.
+    assert await sweep(world, unknown.sweep_unknown, START) == START
+    world.now_us += unknown.WAIT_US
+    assert await sweep(world, unknown.sweep_unknown, START) > START
+    row = await world.row(sent)
+    assert (row["status"], row["attempt"]) == ("QUEUED", 3)
+
+
 async def test_others_fail_and_keep_their_price(world: World) -> None:
     sent = await unknown_message(world)
     world.now_us += unknown.WAIT_US

@@ -76,19 +76,24 @@ async def sweep_unknown(
     events = await recover_queries.unknown_events(connection, after, BATCH_MAX)
     if not events:
         return after
-    by_message = {event.message_id: event for event in reversed(events)}
-    rows = [
-        row
-        for row in await recover_queries.left(connection, sorted(by_message))
-        if by_message[row.id].attempt in {0, row.attempt}
-    ]
+    # By attempt, too: a message that was sent again may have an unknown outcome once more.
+    noted_us = {(event.message_id, event.attempt): event.at_us for event in reversed(events)}
+    since_us: dict[bytes, int] = {}
+    rows = []
+    for row in await recover_queries.left(
+        connection, sorted({event.message_id for event in events})
+    ):
+        keys = {(row.id, 0), (row.id, row.attempt)} & noted_us.keys()
+        if keys:
+            since_us[row.id] = min(noted_us[key] for key in keys)
+            rows.append(row)
     fitting = await _fitting(connection, context, rows)
     partly = await recover_queries.with_parts(connection, [row.id for row in rows])
     adopted = [row for row in rows if row.id in fitting]
     over = [
         row
         for row in rows
-        if row.id not in fitting and by_message[row.id].at_us + wait_us <= context.now_us
+        if row.id not in fitting and since_us[row.id] + wait_us <= context.now_us
     ]
     again = [row for row in over if _goes_again(context, row, partly=row.id in partly)]
     ended = [row for row in over if row not in again]
