@@ -1,12 +1,18 @@
 """The moments between claim and write: a link that goes, a commit whose answer is lost."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
 from tests.gateway.harness import gateway_world, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
+from tests.pipeline.world import INSTANCE, World, data_plane_pool
 
-from cpaas.gateway.claims import Claims
+from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.channels.base import Prepared
+from cpaas.gateway import queries
+from cpaas.gateway.claims import Batch, Claims
+from cpaas.gateway.queries import Claim
 
 
 async def test_a_link_that_goes_after_the_claim_leaves_nothing_claimed(
@@ -60,6 +66,30 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(dsn: str, monkeypatch:
         assert lost == ["before", "after"]
         assert carrier.stats.submits == 10
         assert await world.pool.fetchval("SELECT min(attempt) FROM message") == 2
+
+
+async def test_a_commit_that_is_still_under_way_is_waited_for(dsn: str) -> None:
+    async with data_plane_pool(dsn) as pool:
+        world = World(pool, 1_790_000_000_000_000)
+        await world.open_account()
+        sent = await world.message("QUEUED", claimed_by=0)
+        (message,) = sent.messages
+        batch = Batch(world.now_us, [Prepared(sent, message, 1, [], 1)])
+        claims = Claims(
+            pool, EmbeddedConsumer(pool, "q", INSTANCE), lambda: world.snapshot,
+            instance_id=INSTANCE, clock_us=lambda: world.now_us,
+        )  # fmt: skip
+        async with pool.acquire() as connection:
+            slow = connection.transaction()
+            await slow.start()
+            await queries.claim(
+                connection, [message.id], Claim(1, 0, "", 0), at_us=world.now_us,
+                instance_id=INSTANCE, route_id=1,
+            )  # fmt: skip
+            asked = asyncio.create_task(claims.claimed(batch))
+            await asyncio.wait([asked], timeout=0.2)
+            await slow.commit()
+        assert await asked == {message.id}
 
 
 async def test_what_a_stopped_process_had_open_is_taken_by_the_next(dsn: str) -> None:

@@ -50,11 +50,14 @@ async def create_pool(
         max_inactive_connection_lifetime=0,
         timeout=CONNECT_SECONDS_MAX,
         command_timeout=COMMAND_SECONDS_MAX,
-        # A plan cached while a table was empty would scan it whole once it has a million rows.
+        # A plan cached while a table was empty would scan it whole once it has a million rows;
+        # joins are of a batch in hand with its rows, found one by one by an index.
         server_settings={
             "application_name": application_name,
             "jit": "off",
             "enable_seqscan": "off",
+            "enable_hashjoin": "off",
+            "enable_mergejoin": "off",
         },
     )
     return pool

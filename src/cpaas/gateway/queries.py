@@ -39,15 +39,19 @@ async def claim(
 async def claimed_at(
     connection: Any, ids: Sequence[bytes], *, at_us: int, instance_id: int
 ) -> set[bytes]:
-    """Which of these this very claim holds: asked when the answer to its commit was lost."""
+    """Which of these this very claim holds: asked when the answer to its commit was lost.
+
+    Locks, in order, so that a commit that is still under way is waited for: looked past, it would
+    leave claimed what nobody sends.
+    """
     rows = await connection.fetch(
         """
-        SELECT id FROM message WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3
-            AND status = 'SENDING' AND claimed_at = $4 AND claimed_by = $5
+        SELECT id, status = 'SENDING' AND claimed_at = $4 AND claimed_by = $5 FROM message
+        WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3 ORDER BY id FOR UPDATE
         """,
         ids, ids[0], ids[-1], at_us, instance_id,
     )  # fmt: skip
-    return {row[0] for row in rows}
+    return {row[0] for row in rows if row[1]}
 
 
 async def renew_leases(

@@ -1,8 +1,7 @@
 """SQL of a message's transitions, their counters and their events.
 
-Every statement bounds `id` on both sides, so that only the days in question are touched, and
-finds rows by `id = any(...)`: with the range alone, a plan made while a partition was still empty
-would read the whole day.
+Rows are found one by one by their id, which names their day: with a range of ids beside it, a plan
+made while a partition was still empty would read the whole range.
 """
 
 from collections.abc import Sequence
@@ -32,21 +31,21 @@ UPDATE message m SET
                                ELSE m.submitted_at END,
   delivered_at = CASE k.status WHEN 'DELIVERED' THEN g.at ELSE m.delivered_at END,
   read_at = CASE k.status WHEN 'READ' THEN g.at ELSE m.read_at END,
-  final_at = CASE WHEN k.status = any($14) THEN coalesce(m.final_at, g.at) END,
-  final_by = CASE WHEN k.status = any($14) THEN $15 ELSE 0 END,
+  final_at = CASE WHEN k.status = any($12) THEN coalesce(m.final_at, g.at) END,
+  final_by = CASE WHEN k.status = any($12) THEN $13 ELSE 0 END,
   error_code = k.error_code,
   error = k.error,
   refunded_micro = CASE WHEN k.refund = 'always'
-                          OR (k.refund = 'policy' AND m.account_id = any($16))
+                          OR (k.refund = 'policy' AND m.account_id = any($14))
                         THEN m.price_micro ELSE m.refunded_micro END
 FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::int[])
        WITH ORDINALITY g(id, attempt, at, provider_id, kind, number)
   JOIN unnest($6::text[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[])
        WITH ORDINALITY k(status, route_id, cost, error_code, error, refund, kind)
        ON k.kind = g.kind
-WHERE m.id = g.id AND m.id = any($1) AND m.id >= $12 AND m.id <= $13
+WHERE m.id = g.id
   AND (g.attempt = 0 OR m.attempt = g.attempt)
-  AND m.status || '>' || k.status = any($17)
+  AND m.status || '>' || k.status = any($15)
 RETURNING g.number, m.account_id, m.attempt, m.route_id, m.campaign_id, m.price_micro,
   m.refunded_micro, m.segments, m.is_test, m.channel, m.recipient, m.sender, m.reference,
   m.provider_message_id, m.country, m.webhook_url, m.submitted_at, m.delivered_at
@@ -79,8 +78,6 @@ async def apply(
         [f.provider_message_id for f in ordered],
         numbers,
         *map(list, zip(*kinds, strict=True)),
-        ordered[0].id,
-        ordered[-1].id,
         _FINAL,
         final_by,
         refunding,

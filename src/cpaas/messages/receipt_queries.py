@@ -73,13 +73,23 @@ class NewUnmatched(msgspec.Struct, frozen=True):
     next_try_us: int
 
 
+# One probe a provider id: by `= any($1)` a generic plan reads the whole range of ids instead, as
+# it takes two bounds for half a per cent of the day, however large the day has become.
 FIND: Final = """
-SELECT id, account_id, route_id, provider_message_id, status, attempt, segments, submitted_at
-FROM message WHERE provider_message_id = any($1) AND id >= $2 AND id <= $3
+SELECT m.id, m.account_id, m.route_id, m.provider_message_id, m.status, m.attempt, m.segments,
+    m.submitted_at
+FROM unnest($1::text[]) p (provider_id) CROSS JOIN LATERAL (
+    SELECT * FROM message WHERE provider_message_id = p.provider_id AND id >= $2 AND id <= $3
+    OFFSET 0
+) m
 """
 FIND_PARTS: Final = """
-SELECT message_id, attempt, part_no, account_id, route_id, provider_message_id
-FROM message_part WHERE provider_message_id = any($1) AND message_id >= $2 AND message_id <= $3
+SELECT m.message_id, m.attempt, m.part_no, m.account_id, m.route_id, m.provider_message_id
+FROM unnest($1::text[]) p (provider_id) CROSS JOIN LATERAL (
+    SELECT * FROM message_part
+    WHERE provider_message_id = p.provider_id AND message_id >= $2 AND message_id <= $3
+    OFFSET 0
+) m
 """
 STATES: Final = """
 SELECT id, account_id, route_id, provider_message_id, status, attempt, segments, submitted_at
