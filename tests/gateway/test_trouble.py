@@ -2,14 +2,19 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 from tests.gateway.harness import Gateway, gateway_world, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
 from tests.pipeline.test_route import rule
-from tests.pipeline.world import account
+from tests.pipeline.world import PRICE, account
 
+from cpaas.channels.base import Prepared
+from cpaas.channels.sms.link import SmppLink
+from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.snapshot.types import Account
 
 
@@ -229,6 +234,48 @@ async def test_a_lease_is_held_by_one_process_only(dsn: str) -> None:
         await asyncio.sleep(0.6)
         assert await state_is(world, "standby")
         assert carrier.stats.submits == 0
+
+
+async def test_what_fits_into_no_pdu_is_rejected_and_refunded(dsn: str) -> None:
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+        world.configure(routed_to(port, settings={"service_type": "A\0B"}))
+        await world.send(3, each=3)
+        await world.settled(REJECTED=3)
+        codes = await world.pool.fetch("SELECT DISTINCT error_code, refunded_micro FROM message")
+        assert [tuple(row) for row in codes] == [("not_encodable", PRICE)]
+        assert carrier.stats.submits == 0
+        await world.money_adds_up()
+
+
+async def test_a_fault_with_one_message_holds_up_no_other(dsn: str, monkeypatch: Any) -> None:
+    prepare, send = SmppLink.prepare, SmppLink.send
+
+    def faulty(self: SmppLink, envelope: Envelope, message: Outgoing) -> Prepared:
+        if message.text == "fault":
+            raise KeyError("a fault of ours")
+        return prepare(self, envelope, message)
+
+    def failing(self: SmppLink, batch: Sequence[Prepared]) -> list[Prepared]:
+        if any(one.message.text == "write" for one in batch):
+            raise KeyError("a fault of ours")
+        return send(self, batch)
+
+    monkeypatch.setattr(SmppLink, "prepare", faulty)
+    monkeypatch.setattr(SmppLink, "send", failing)
+    async with smsc() as (_, port), gateway_world(dsn) as world:
+        world.configure(routed_to(port))
+        await world.send(1, text="fault")
+        await world.send(2)
+        await world.settled(REJECTED=1, DELIVERED=2)
+        # Whether anything of it was written nobody knows: recovery is told at once.
+        (sent,) = await world.send(1, text="write")
+        await world.settled(REJECTED=1, DELIVERED=2, SENDING=1)
+
+        async def noted() -> bool:
+            return await world.kinds(sent) == ["unknown_outcome"]
+
+        await until(noted)
+        await world.money_adds_up()
 
 
 @pytest.mark.parametrize("kind", ["udh8", "udh16", "sar", "payload"])

@@ -278,16 +278,21 @@ class RouteGateway:
                 )
             )  # fmt: skip
             return None
+        not_encodable = CATALOGUE["not_encodable"]
         try:
             return link.prepare(one.envelope, message)
         except NotEncodableError as error:
-            batch.finishes.append(
-                Finish(
-                    message.id, "REJECTED", batch.at_us, message.attempt, self.route.id,
-                    error_code=CATALOGUE["not_encodable"].code, error=str(error), refund="always",
-                )
-            )  # fmt: skip
-            return None
+            text = str(error)
+        except Exception:  # noqa: BLE001 - one message must not hold up all others of the route
+            _log.exception("message_not_prepared", route=self.route.name, id=message.id.hex())
+            text = not_encodable.text
+        batch.finishes.append(
+            Finish(
+                message.id, "REJECTED", batch.at_us, message.attempt, self.route.id,
+                error_code=not_encodable.code, error=text, refund="always",
+            )
+        )  # fmt: skip
+        return None
 
     async def _claim_and_write(self, batch: Batch) -> None:
         self._doubt = batch
@@ -295,8 +300,14 @@ class RouteGateway:
         self._doubt = None
         self._done(batch)
         ours = [one for one in batch.prepared if one.message.id in claimed]
-        if ours:
+        if not ours:
+            return
+        try:
             self._unwritten = self._write(ours)
+        except Exception:  # noqa: BLE001 - claimed by a living process, nobody would look for them
+            _log.exception("gateway_write_failed", route=self.route.name)
+            unknown = CATALOGUE["unknown_outcome"]
+            self.on_outcomes([Outcome(one, [None] * one.total, unknown) for one in ours])
 
     def _write(self, ours: list[Prepared]) -> list[Prepared]:
         """Hands messages to the link; returns those of which nothing was written."""

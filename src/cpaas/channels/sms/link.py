@@ -20,6 +20,7 @@ from cpaas.channels.sms.payloads import submit_parts
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
 from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.smpp.client import BindParams, Client
+from cpaas.smpp.errors import EncodeError
 from cpaas.smpp.events import Answer
 from cpaas.smpp.pdu import DeliverSm
 from cpaas.smpp.receipt import normalise_resp_id
@@ -148,7 +149,7 @@ class SmppLink:
             self._rest.setdefault(id(client), deque()).extend(requests[prepared.slots :])
         for client in self._senders:
             if id(client) in shares:
-                client.submit(shares[id(client)])
+                self._submit(client, shares[id(client)])
         return unsent
 
     def acknowledge(self, tokens: Sequence[object], *, accepted: bool = True) -> None:
@@ -237,7 +238,25 @@ class SmppLink:
     def _write_rest(self, bind: Client) -> None:
         rest = self._rest.get(id(bind))
         if rest:
-            bind.submit([rest.popleft() for _ in range(min(len(rest), bind.free))])
+            self._submit(bind, [rest.popleft() for _ in range(min(len(rest), bind.free))])
+
+    def _submit(self, client: Client, share: list[tuple[_Tag, Any]]) -> None:
+        """Writes a share; a message that fits into no PDU ends alone and holds up no other."""
+        while share:
+            try:
+                client.submit(share)
+            except EncodeError as error:
+                bad = share[error.index][0][0]
+                rest = self._rest.get(id(client), ())
+                unsent = sum(tag[0] is bad for tag, _ in (*share, *rest))
+                share = [one for one in share if one[0][0] is not bad]
+                self._rest[id(client)] = deque(one for one in rest if one[0][0] is not bad)
+                _worsen(bad, CATALOGUE["not_encodable"], str(error))
+                bad.waiting -= unsent
+                if bad.waiting == 0:
+                    self._sink.on_outcomes([_outcome(bad)])
+            else:
+                return
 
     def _hand_over(self, inbound: list[Inbound]) -> None:
         if inbound:
