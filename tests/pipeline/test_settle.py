@@ -194,6 +194,25 @@ async def test_only_missing_parts_go_again_on_the_same_route(world: World) -> No
     assert (await world.row(sent))["status"] == "DELIVERED"
 
 
+async def test_a_part_accepted_without_an_id_is_not_sent_again(world: World) -> None:
+    sent = await world.message(segments=2)
+    await answers(world, world.answer(sent, "", None, error="carrier_throttled"))
+    (item,) = await world.items("submit_smpp1")
+    assert unpack(item["payload"]).messages[0].parts_done == [1]
+    # An id that is none belongs to nobody.
+    await receipts(world, world.receipt(""))
+    assert await world.pool.fetchval("SELECT count(*) FROM unmatched_receipt") == 1
+    assert await world.pool.fetchval("SELECT status FROM message_part") == "SUBMITTED"
+
+
+async def test_what_a_deleted_route_shall_send_again_is_routed_anew(world: World) -> None:
+    sent = await world.message(plan=[9])
+    await answers(world, world.answer(sent, None, error="carrier_throttled", route_id=9))
+    (item,) = await world.items("cpaas.sms.submit")
+    assert unpack(item["payload"]).messages[0].attempt == 2
+    assert (await world.row(sent))["status"] == "QUEUED"
+
+
 async def test_an_unknown_outcome_is_left_to_recovery(world: World) -> None:
     sent = await world.message()
     await answers(world, world.answer(sent, None, error="unknown_outcome"))

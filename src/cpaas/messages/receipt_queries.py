@@ -43,7 +43,7 @@ class NewPart(msgspec.Struct, frozen=True):
     part_no: int
     account_id: int
     route_id: int
-    provider_message_id: str
+    provider_message_id: str | None
     at_us: int
 
 
@@ -154,12 +154,16 @@ async def end_parts(connection: Any, ends: Sequence[PartEnd]) -> None:
 
 
 async def parts_missing(connection: Any, ids: Sequence[bytes]) -> dict[bytes, int]:
-    """How many different parts of each message are accepted, in any attempt, but not delivered."""
+    """How many different parts of each message are accepted, in any attempt, but not delivered.
+
+    A part to which the carrier gave no id can never be told of, so it is not waited for.
+    """
     rows = await connection.fetch(
         """SELECT message_id, (count(DISTINCT part_no) - count(DISTINCT part_no)
              FILTER (WHERE status IN ('DELIVERED', 'READ')))::int
            FROM message_part
            WHERE message_id = any($1) AND message_id >= $2 AND message_id <= $3 AND part_no > 0
+             AND provider_message_id IS NOT NULL
            GROUP BY message_id""",
         list(ids), min(ids), max(ids),
     )  # fmt: skip

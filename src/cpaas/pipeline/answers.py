@@ -10,7 +10,7 @@ import msgspec
 
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
-from cpaas.broker.topology import gateway_queue
+from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.channels.errors import CarrierError
 from cpaas.kit.log import get_logger
 from cpaas.messages import queries, receipt_queries
@@ -78,7 +78,7 @@ def decide(context: Context, answer: Answer) -> Step:
     message, error = answer.message, answer.error
     if error is None:
         return Step(_submitted(context, answer))
-    partly = bool(message.parts_done) or any(answer.provider_ids)
+    partly = bool(message.parts_done or _accepted(answer))
     if error.then == "unknown":
         return Step(None, "unknown_outcome", error.text)
     if error.then in {"reject", "fail"}:
@@ -128,7 +128,7 @@ def _again(answer: Answer, route_id: int, seconds: float) -> Step:
     message, error = answer.message, answer.error
     assert error is not None  # noqa: S101
     if answer.at_us + seconds * 1_000_000 >= message.valid_until_us:
-        partly = bool(message.parts_done) or any(answer.provider_ids)
+        partly = bool(message.parts_done or _accepted(answer))
         late = msgspec.structs.replace(
             error, code="expired", text=f"Its validity ended before it could go. {error.text}"
         )
@@ -175,8 +175,11 @@ def _fenced(again: Again, done: Applied | None) -> Again:
 
 
 def _accepted(answer: Answer) -> list[tuple[int, str]]:
-    """Parts (from 1) that the carrier accepted now, with their provider ids."""
-    return [(number, one) for number, one in enumerate(answer.provider_ids, 1) if one]
+    """Parts (from 1) that the carrier accepted now, with their provider ids.
+
+    Some carriers give no id; the part is accepted all the same and must not be sent again.
+    """
+    return [(number, one) for number, one in enumerate(answer.provider_ids, 1) if one is not None]
 
 
 def _parts(answer: Answer) -> list[NewPart]:
@@ -186,7 +189,7 @@ def _parts(answer: Answer) -> list[NewPart]:
     return [
         NewPart(
             answer.message.id, answer.message.attempt, number, answer.envelope.account_id,
-            answer.route_id, clean(one), answer.at_us,
+            answer.route_id, clean(one) or None, answer.at_us,
         )
         for number, one in _accepted(answer)
     ]  # fmt: skip
@@ -219,9 +222,12 @@ def _items(context: Context, again: Sequence[tuple[Answer, Again]]) -> list[NewI
             envelope = msgspec.structs.replace(
                 answer.envelope, plan=first.plan, messages=[one.message for _, one in some]
             )
+            route = context.snapshot.routes.get(first.route_id)
+            # A route that was deleted meanwhile has no queue that anybody reads.
+            queue = submit_queue(envelope.channel) if route is None else gateway_queue(route.name)
             items.append(
                 NewItem(
-                    gateway_queue(context.snapshot.routes[first.route_id].name),
+                    queue,
                     LANE_NUMBER[envelope.lane], envelope.account_id, len(some), pack(envelope),
                     first.delay_ms,
                 )
