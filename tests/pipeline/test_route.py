@@ -131,6 +131,13 @@ async def test_scheduled_messages_become_queued(step: Step) -> None:
     assert (await step.world.row(cancelled))["status"] == "CANCELLED"
 
 
+async def test_scheduled_messages_become_queued_though_clocks_differ(step: Step) -> None:
+    ahead_us = step.world.now_us + 2_000_000
+    envelope = await step.message(status="SCHEDULED", created_us=ahead_us)
+    await step.router.turn()
+    assert (await step.world.row(envelope))["status"] == "QUEUED"
+
+
 async def test_an_item_that_comes_again_never_ends_what_a_carrier_has(step: Step) -> None:
     envelope = await step.message(status="SENDING", claimed_by=9)
     step.world.snapshot = configured()
