@@ -73,6 +73,16 @@ async def test_failures_are_retried_with_the_same_id_and_every_attempt_is_kept(
     assert made[0].at < made[1].at < made[2].at
 
 
+async def test_an_item_whose_lease_ends_while_it_is_worked_is_worked_once(world: World) -> None:
+    account_id, _ = await world.endpoint("a", world.sink.url("/a"))
+    world.sink.behave("/a", Behaviour(delay_seconds=1.3))
+    await world.publish(account_id, 3)
+    async with world.delivering(lease_seconds=0.05):
+        await world.until(account_id, all_are("delivered", 3))
+    assert await world.queued() == 0
+    assert world.sink.counts["requests"] == 3
+
+
 async def test_given_up_after_a_day(world: World) -> None:
     account_id, _ = await world.endpoint("a", world.sink.url("/a"))
     world.sink.behave("/a", Behaviour(status=500))

@@ -132,6 +132,9 @@ class Deliverer:
         jobs: list[Job] = []
         again: list[bytes] = []
         for item in items:
+            if item.id in self._recorder.items:
+                # Ours still: its lease had ended, as when the database was away, and is new now.
+                continue
             try:
                 envelope = unpack_events(item.payload)
             except UnreadableEnvelopeError as error:
