@@ -92,6 +92,27 @@ async def test_a_commit_that_is_still_under_way_is_waited_for(dsn: str) -> None:
         assert await asked == {message.id}
 
 
+async def test_a_host_that_stops_while_it_asks_for_leases_starts_nothing(dsn: str) -> None:
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+        async with world.pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE route_lease IN ACCESS EXCLUSIVE MODE")
+            world.configure(routed_to(port))
+
+            async def asking() -> bool:
+                return bool(
+                    await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                )
+
+            await until(asking)
+            stopping = asyncio.create_task(world.host.stop(1.0))
+            await asyncio.sleep(0)
+        await stopping
+        assert world._host_task is not None
+        await asyncio.wait_for(asyncio.shield(world._host_task), 10)
+        assert world.host._running == {}
+        assert not carrier.bindings
+
+
 async def test_what_a_stopped_process_had_open_is_taken_by_the_next(dsn: str) -> None:
     async with smsc() as (carrier, port):
         async with gateway_world(dsn) as world:

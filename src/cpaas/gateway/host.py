@@ -143,6 +143,9 @@ class Host:
         for route_id in [one for one in self._running if one not in wanted]:
             self._end(route_id, hand_back=True, drain_seconds=DRAIN_SECONDS)
         await self._renew(wanted)
+        if self._stopping:
+            # It was told to stop while the database was asked: nothing starts any more.
+            return
         for route_id, route in wanted.items():
             self._keep(route_id, route)
         for route_id, running in self._running.items():
