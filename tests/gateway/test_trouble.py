@@ -236,6 +236,18 @@ async def test_a_lease_is_held_by_one_process_only(dsn: str) -> None:
         assert carrier.stats.submits == 0
 
 
+async def test_receipts_beyond_what_may_wait_come_again(dsn: str) -> None:
+    async with smsc() as (_, port), gateway_world(dsn) as world:
+        world.settler._receipts_held_max = 0
+        world.configure(routed_to(port))
+        await world.send(3)
+        await world.settled(SUBMITTED=3)
+        await asyncio.sleep(0.2)
+        await world.settled(SUBMITTED=3)
+        world.settler._receipts_held_max = 100
+        await world.settled(DELIVERED=3)
+
+
 async def test_what_fits_into_no_pdu_is_rejected_and_refunded(dsn: str) -> None:
     async with smsc() as (carrier, port), gateway_world(dsn) as world:
         world.configure(routed_to(port, settings={"service_type": "A\0B"}))

@@ -291,6 +291,19 @@ async def test_a_bad_answer_becomes_an_unknown_outcome(world: World) -> None:
     assert (await world.row(sent))["status"] == "SENDING"
 
 
+async def test_full_tells_when_receipts_must_be_refused(world: World) -> None:
+    settler = Settler(
+        world.pool, lambda: world.snapshot, INSTANCE, lambda: world.now_us,
+        on_receipts_committed=world.committed.extend, receipts_held_max=3,
+    )  # fmt: skip
+    sent = await world.message()
+    settler.answers([world.answer(sent, "p1")])
+    settler.receipts([world.receipt("p1"), world.receipt("p2")])
+    assert not settler.full
+    settler.receipts([world.receipt("p3")])
+    assert settler.full
+
+
 async def test_room_tells_how_many_more(world: World) -> None:
     settle = settler(world, receipts_max=3)
     settle.receipts([world.receipt("a"), world.receipt("b")])

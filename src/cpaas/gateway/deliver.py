@@ -135,8 +135,14 @@ class RouteGateway:
         self._wake.set()
 
     def on_receipts(self, receipts: list[CarrierReceipt]) -> None:
-        """Receipts of one read; their carrier is answered once they are committed."""
+        """Receipts of one read; their carrier is answered once they are committed.
+
+        When too many wait they are refused, and their carrier sends them again.
+        """
         route_id = self.route.id
+        if self._around.settler.full and self.link is not None:
+            self.link.acknowledge([one.token for one in receipts], accepted=False)
+            return
         self._around.settler.receipts(
             [
                 Receipt(
@@ -149,6 +155,10 @@ class RouteGateway:
 
     def on_inbound(self, messages: list[Inbound]) -> None:
         """Replies of one read; their carrier is answered once they are stored."""
+        if self._around.inbound.full and self.link is not None:
+            tokens = [token for one in messages for token in one.tokens]
+            self.link.acknowledge(tokens, accepted=False)
+            return
         self._around.inbound.put(self.route.id, self.route.channel, messages, self._stored)
 
     def on_change(self) -> None:

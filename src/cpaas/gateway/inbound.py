@@ -17,6 +17,8 @@ from cpaas.kit.log import get_logger
 from cpaas.pipeline.gather import Gatherer
 
 WAITING_MAX: Final = 5_000
+#: a carrier that reconnects while the database is away sends again what we hold unanswered.
+HELD_MAX: Final = 20_000
 _log = get_logger(__name__)
 
 
@@ -49,6 +51,11 @@ class InboundKeeper:
             )  # fmt: skip
             replies.append(_Reply(row, partial(stored, one)))
         self._box.put(replies)
+
+    @property
+    def full(self) -> bool:
+        """Whether replies must be refused, for their carriers to send them again later."""
+        return self._box.waiting >= HELD_MAX
 
     async def run(self) -> None:
         """Stores for ever; cancel it after `drain`."""

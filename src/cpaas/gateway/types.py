@@ -19,6 +19,10 @@ class Settling(Protocol):
     def answers_room(self) -> int:
         """How many more answers may come."""
 
+    @property
+    def full(self) -> bool:
+        """Whether receipts must be refused."""
+
     def answers(self, answers: Sequence[Answer]) -> None:
         """Takes answers."""
 

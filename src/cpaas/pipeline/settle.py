@@ -20,6 +20,8 @@ from cpaas.snapshot.types import Snapshot
 
 ANSWERS_MAX: Final = 20_000
 RECEIPTS_MAX: Final = 5_000
+#: a carrier that reconnects while the database is away sends again what we hold unanswered.
+RECEIPTS_HELD_MAX: Final = 50_000
 _Key = tuple[str, int]
 
 
@@ -35,6 +37,7 @@ class Settler:
         *,
         on_receipts_committed: Callable[[list[object]], None],
         receipts_max: int = RECEIPTS_MAX,
+        receipts_held_max: int = RECEIPTS_HELD_MAX,
         answers_max: int = ANSWERS_MAX,
     ) -> None:
         self._pool = pool
@@ -52,11 +55,17 @@ class Settler:
         )  # fmt: skip
         self._uncommitted: Counter[_Key] = Counter()
         self._held: list[Receipt] = []
+        self._receipts_held_max = receipts_held_max
 
     @property
     def room(self) -> int:
         """How many more receipts may be handed over now."""
         return max(0, self._receipts.room - len(self._held))
+
+    @property
+    def full(self) -> bool:
+        """Whether receipts must be refused, for their carriers to send them again later."""
+        return self._receipts.waiting + len(self._held) >= self._receipts_held_max
 
     @property
     def answers_room(self) -> int:
