@@ -153,6 +153,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Doc("Time that one service may take to become healthy.", unit="seconds", minimum=1),
     ] = 60
+    queue_items_max: Annotated[
+        int,
+        Doc(
+            "Items of all queues beyond which messages are refused as `busy`; an item holds 1 to "
+            "500 messages.",
+            unit="items",
+            minimum=1000,
+        ),
+    ] = 3_000_000
     keyring: Annotated[
         Path,
         Doc("File with the keys that encrypt stored credentials; default in the home folder."),

@@ -252,6 +252,12 @@ async def test_too_much_waiting_is_refused(world: Desk) -> None:
         await world.send(one)
 
 
+async def test_a_backlog_of_a_million_single_messages_is_not_too_much(world: Desk) -> None:
+    one = await world.account()
+    world.acceptor.queue_items = 2_000_000
+    assert await world.send(one) is None
+
+
 @asynccontextmanager
 async def held_wallets(pool: Any) -> AsyncIterator[None]:
     """Nobody can pay until the end of the block, so a commit stays under way."""

@@ -26,8 +26,9 @@ from cpaas.webhooks.events import uuid_text
 
 BATCH_MESSAGES_MAX: Final = 500
 WAITING_MESSAGES_MAX: Final = 20_000
-#: items of all queues beyond which nothing more is accepted.
-QUEUE_ITEMS_MAX: Final = 1_000_000
+#: items of all queues beyond which nothing more is accepted: a backlog of a million single
+#: messages fits also while the statistics, which tell their number, are behind.
+QUEUE_ITEMS_MAX: Final = 3_000_000
 RESOLVE_SECONDS_MAX: Final = 5.0
 RETRY_SECONDS: Final = 0.1
 CONFLICT_TRIES_MAX: Final = 10
@@ -63,6 +64,7 @@ class Acceptor:
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic: Callable[[], float] = time.monotonic,
         resolve_seconds: float = RESOLVE_SECONDS_MAX,
+        queue_items_max: int = QUEUE_ITEMS_MAX,
     ) -> None:
         self._pool = pool
         self._snapshots = snapshots
@@ -70,6 +72,7 @@ class Acceptor:
         self._clock_us = clock_us
         self._monotonic = monotonic
         self._resolve_seconds = resolve_seconds
+        self._queue_items_max = queue_items_max
         self._waiting: deque[Submission] = deque()
         self._waiting_messages = 0
         self._keys: set[tuple[int, str]] = set()
@@ -87,7 +90,7 @@ class Acceptor:
         """Join the next commit; done is called later. Errors: RefusedError, at once."""
         if self._waiting_messages >= WAITING_MESSAGES_MAX:
             raise RefusedError("busy", "Too many messages wait to be stored.", retry_after=1)
-        if self.queue_items >= QUEUE_ITEMS_MAX:
+        if self.queue_items >= self._queue_items_max:
             raise RefusedError("busy", "Too many messages wait to be sent.", retry_after=10)
         if submission.idempotency is not None:
             key = (submission.author.account_id, submission.idempotency.key)

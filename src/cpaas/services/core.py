@@ -79,7 +79,10 @@ class _Core:
         keyring = Keyring.load_or_make(settings.keyring)
         guard = Guard(settings.allow_networks)
         self.wakeups = QueueWakeups(settings.dsn())
-        self.acceptor = Acceptor(accept_pool, holder, instance_id, clock_us=_now_us)
+        self.acceptor = Acceptor(
+            accept_pool, holder, instance_id, clock_us=_now_us,
+            queue_items_max=settings.queue_items_max,
+        )  # fmt: skip
         _WAITING.set_function(lambda: self.acceptor.waiting)
         _ITEMS.set_function(lambda: self.acceptor.queue_items)
         door = Door(
