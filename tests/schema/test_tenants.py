@@ -148,11 +148,8 @@ async def test_another_accounts_rows_cannot_be_written(
         f"INSERT INTO sender (account_id, channel, value) VALUES ({theirs}, 'sms', 'STOLEN')",
         f"INSERT INTO blacklist_entry (account_id, number) VALUES ({theirs}, '93')",
         "INSERT INTO blacklist_entry (number) VALUES ('93')",
-        f"UPDATE sender SET account_id = {theirs}",
         f"INSERT INTO api_key (account_id, kind, digest, prefix) VALUES ({theirs},'live','x','x')",
-        f"UPDATE app_user SET account_id = {theirs}",
         "INSERT INTO app_user (username, password, role) VALUES ('evil', '!', 'ADMIN')",
-        "UPDATE app_user SET role = 'ADMIN', account_id = NULL",
     )
     for sql in attempts:
         transaction = portal.transaction()
@@ -162,12 +159,72 @@ async def test_another_accounts_rows_cannot_be_written(
             await portal.execute(sql)
         await transaction.rollback()
     for sql in (
-        f"UPDATE sender SET pe_id = 'x' WHERE account_id = {theirs}",
+        f"UPDATE sender SET is_default = true WHERE account_id = {theirs}",
         f"DELETE FROM blacklist_entry WHERE account_id = {theirs}",
     ):
         async with portal.transaction():
             await portal.execute(SET_ACCOUNT, str(ours))
             assert (await portal.execute(sql)).endswith(" 0")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE sender SET status = 'APPROVED'",
+        "UPDATE sender SET value = 'ANOTHER'",
+        "UPDATE sender SET account_id = 2",
+        "INSERT INTO sender (account_id, channel, value, status) VALUES ({},'sms','S','APPROVED')",
+        "UPDATE smpp_credential SET tps = 1000",
+        "UPDATE smpp_credential SET max_binds = 1000",
+        "UPDATE smpp_credential SET active = true",
+        "UPDATE smpp_credential SET account_id = 2",
+        (
+            "INSERT INTO smpp_credential (account_id, system_id, password_hash, tps)"
+            " VALUES ({}, 's', '!', 1000)"
+        ),
+        "UPDATE app_user SET role = 'ADMIN', account_id = NULL",
+        "UPDATE app_user SET account_id = 2",
+        "UPDATE app_user SET username = 'admin'",
+        "UPDATE api_key SET account_id = 2",
+        "UPDATE api_key SET kind = 'live'",
+        "UPDATE api_key SET digest = 'x'",
+        "UPDATE webhook_endpoint SET account_id = 2",
+    ],
+)
+async def test_what_the_operator_decides_the_portal_cannot_write(
+    accounts: tuple[int, int], portal: asyncpg.Connection, sql: str
+) -> None:
+    transaction = portal.transaction()
+    await transaction.start()
+    await portal.execute(SET_ACCOUNT, str(accounts[0]))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+        await portal.execute(sql.format(accounts[0]))
+    await transaction.rollback()
+
+
+async def test_what_the_portal_is_there_for(
+    accounts: tuple[int, int], portal: asyncpg.Connection
+) -> None:
+    ours = accounts[0]
+    async with portal.transaction():
+        await portal.execute(SET_ACCOUNT, str(ours))
+        for sql in (
+            f"INSERT INTO sender (account_id, channel, value) VALUES ({ours}, 'sms', 'NEW')",
+            "UPDATE sender SET is_default = (value = 'NEW')",
+            (
+                f"INSERT INTO smpp_credential (account_id, system_id, password_hash)"
+                f" VALUES ({ours}, 's', '!')"
+            ),
+            "UPDATE smpp_credential SET password_hash = '?'",
+            f"INSERT INTO api_key (account_id, kind, digest, prefix) VALUES ({ours},'live','x','')",
+            "UPDATE api_key SET revoked_at = now()",
+            "UPDATE app_user SET password = '?', failed_logins = 1, last_login = now()",
+            f"INSERT INTO webhook_endpoint (account_id, url, secret) VALUES ({ours}, 'u', 's')",
+            "UPDATE webhook_endpoint SET url = 'v', events = '{}', active = false",
+        ):
+            await portal.execute(sql)
+        made = await portal.fetchrow("SELECT status, is_default FROM sender WHERE value = 'NEW'")
+        assert tuple(made) == ("PENDING", True)
 
 
 @pytest.mark.parametrize(

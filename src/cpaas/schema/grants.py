@@ -11,25 +11,37 @@ PORTAL = "cpaas_portal"
 ACCOUNT = "nullif(nullif(current_setting('app.account_id', true), ''), '0')::bigint"
 OWN = f"account_id = {ACCOUNT}"
 
-#: tables keyed by account_id -> what the portal may do with its own rows.
+#: tables keyed by account_id -> what the portal may do with its own rows. Where a row holds what
+#: the operator decides (a sender's approval, a bind's rate, a person's role), only the other
+#: columns are open: INSERT and UPDATE statements must name no more than these.
 TENANT = {
-    "api_key": "SELECT, INSERT, UPDATE",
+    "api_key": "SELECT, INSERT, UPDATE (name, revoked_at)",
     "assigned_route": "SELECT",
-    "smpp_credential": "SELECT, INSERT, UPDATE",
+    "smpp_credential": (
+        "SELECT, INSERT (account_id, system_id, password_hash), UPDATE (password_hash)"
+    ),
     "wallet": "SELECT",
     "ledger_entry": "SELECT",
-    "sender": "SELECT, INSERT, UPDATE, DELETE",
+    # The value stays as it was approved: another one is another request.
+    "sender": "SELECT, INSERT (account_id, channel, value, pe_id), UPDATE (is_default), DELETE",
     "message": "SELECT",
     "message_part": "SELECT",
     "message_event": "SELECT",
     "inbound_message": "SELECT",
     "blacklist_entry": "SELECT, INSERT, DELETE",
-    "webhook_endpoint": "SELECT, INSERT, UPDATE",
+    "webhook_endpoint": (
+        "SELECT, INSERT,"
+        " UPDATE (url, events, secret, previous_secret, previous_until, active, disabled_reason)"
+    ),
     "webhook_delivery": "SELECT",
     "webhook_attempt": "SELECT",
     "counter_minute": "SELECT",
     "audit_log": "SELECT",
-    "app_user": "SELECT, INSERT, UPDATE",
+    # member_role is the role within the account, which its owner gives out.
+    "app_user": (
+        "SELECT, INSERT, UPDATE (password, last_login, email, phone, member_role, is_active,"
+        " must_change_password, failed_logins, locked_until, has_second_factor)"
+    ),
 }
 #: tables with a condition of their own.
 CUSTOM = {
