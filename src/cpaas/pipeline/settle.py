@@ -97,14 +97,14 @@ class Settler:
         await self._answers.drained()
         await self._receipts.drained()
 
-    def _context(self) -> Context:
-        return Context(self._snapshot(), self._instance_id, self._clock_us())
+    def _context(self, counter: int = 0) -> Context:
+        return Context(self._snapshot(), self._instance_id, self._clock_us(), counter)
 
     async def _commit_answers(self, connection: Any, answers: list[Answer]) -> None:
         await commit_answers(connection, self._context(), answers)
 
     async def _commit_receipts(self, connection: Any, receipts: list[Receipt]) -> None:
-        await commit_receipts(connection, self._context(), receipts)
+        await commit_receipts(connection, self._context(-self._instance_id), receipts)
 
     def _receipts_committed(self, receipts: list[Receipt]) -> None:
         self._on_receipts_committed([r.token for r in receipts if r.token is not None])

@@ -30,11 +30,16 @@ _ARRIVED: Final = frozenset({"DELIVERED", "READ"})
 
 
 class Context(msgspec.Struct, frozen=True):
-    """Who writes, when, and by which configuration."""
+    """Who writes, when, and by which configuration.
+
+    counter: the writer of the counters, if one process has several (0 = the instance); two that
+    share a row wait for each other's commit.
+    """
 
     snapshot: Snapshot
     instance_id: int
     now_us: int
+    counter: int = 0
 
 
 async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) -> list[Applied]:
@@ -55,7 +60,8 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
         items = _events(context, applied)
         if items:
             await embedded.publish(connection, items)
-        await queries.count(connection, context.instance_id, _counts(applied, refunded))
+        writer = context.counter or context.instance_id
+        await queries.count(connection, writer, _counts(applied, refunded))
     return applied
 
 
