@@ -44,8 +44,9 @@ def message(dsn: str) -> str:
             [made],
         )
         connection.execute(
-            "INSERT INTO message_event (id, message_id, account_id, at, kind, actor, text)"
-            " VALUES (%s, %s, 7, now() + interval '2 seconds', 'retry', 'sms-1', 'again')",
+            "INSERT INTO message_event (id, message_id, account_id, at, kind, actor, text,"
+            " details) VALUES (%s, %s, 7, now() + interval '2 seconds', 'retry', 'sms-1', 'again',"
+            ' \'{"code": "x"}\')',
             [new_id(), made],
         )
         connection.execute(
@@ -65,6 +66,7 @@ def test_a_message_and_its_life(run: Run, message: str) -> None:
     assert [step["what"] for step in steps] == [
         "accepted", "submitted", "retry", "FAILED", "webhook message.failed"
     ]  # fmt: skip
+    assert steps[2]["text"] == 'again (sms-1, attempt 0) {"code": "x"}'
 
 
 def test_messages_are_found(run: Run, message: str) -> None:

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from cpaas.api import queries
 from cpaas.api.auth import Caller
 from cpaas.api.context import Api
+from cpaas.api.life import TimelineStep, step
 from cpaas.api.problem import ProblemError, refused
 from cpaas.api.times import cursor_of, iso, message_id, micros, read_cursor
 from cpaas.kit.ids import lowest_at
@@ -60,16 +61,6 @@ class MessageList(msgspec.Struct, frozen=True):
 
     data: list[MessageView]
     next_cursor: str | None
-
-
-class TimelineStep(msgspec.Struct, frozen=True):
-    """One thing that happened to a message, who did it, and details."""
-
-    at: str | None
-    kind: str
-    actor: str
-    text: str
-    details: dict[str, Any]
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -123,7 +114,7 @@ async def get_timeline(api: Api, caller: Caller, id: str) -> Timeline:  # noqa: 
         raise _missing()
     return Timeline(
         str(UUID(bytes=key)),
-        [TimelineStep(iso(e.at), e.kind, e.actor, e.text, e.details) for e in entries],
+        [step(entry, api.snapshots.current) for entry in entries],
     )
 
 

@@ -132,12 +132,20 @@ def _shown(row: Any) -> dict[str, Any]:
 
 
 def _steps(row: Any, events: list[Any], webhooks: list[Any]) -> list[dict[str, str]]:
-    found = [(row[name], word, "") for name, word in _WORDS.items() if row[name]]
+    facts = {
+        "routed_at": f"{row['decision']} (rule {row['rule_id']})"
+        if row["rule_id"]
+        else row["decision"],
+        "claimed_at": f"route {row['route']}, attempt {row['attempt']},"
+        f" instance {row['claimed_by']}",
+        "submitted_at": row["provider_message_id"] or "",
+    }
+    found = [(row[name], word, facts.get(name, "")) for name, word in _WORDS.items() if row[name]]
     if row["final_at"]:
         found.append(
             (row["final_at"], row["status"], f"{row['error_code']} {row['error']}".strip())
         )
-    found += [(e["at"], e["kind"], f"{e['text']} ({e['actor']})") for e in events]
+    found += [(e["at"], e["kind"], _told(e)) for e in events]
     found += [
         (
             w["last_attempt_at"] or w["created_at"],
@@ -148,6 +156,13 @@ def _steps(row: Any, events: list[Any], webhooks: list[Any]) -> list[dict[str, s
     ]
     found.sort(key=lambda step: step[0])
     return [{"at": _iso(at) or "", "what": what, "text": text} for at, what, text in found]
+
+
+def _told(event: Any) -> str:
+    """What an event says, who wrote it, and the operator's facts beside it."""
+    where = f", route {event['route']}" if event["route"] else ""
+    by = event["actor"] or "platform"
+    return f"{event['text']} ({by}, attempt {event['attempt']}{where}) {event['details']}".strip()
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -93,8 +93,10 @@ async def message_events(
 ) -> list[asyncpg.Record]:
     """What happened to a message off the straight path, in order."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "SELECT at, kind, attempt, actor, text FROM message_event"
-        " WHERE message_id = $1 AND id >= $1 ORDER BY id LIMIT $2",
+        "SELECT e.at, e.kind, e.attempt, e.actor, e.text, coalesce(r.name, '') AS route,"
+        " coalesce(e.details::text, '') AS details"
+        " FROM message_event e LEFT JOIN route r ON r.id = e.route_id"
+        " WHERE e.message_id = $1 AND e.id >= $1 ORDER BY e.id LIMIT $2",
         message_id, most,
     )  # fmt: skip
     return rows
