@@ -94,6 +94,8 @@ async def test_no_route_rejects_and_refunds(step: Step) -> None:
     await step.router.turn()
     row = await step.world.row(envelope)
     assert (row["status"], row["error_code"]) == ("REJECTED", "no_route")
+    assert row["error"] == "No route takes this message.", "rules are the operator's affair"
+    assert await step.world.kinds(envelope) == ["no_route"]
     assert await step.world.balance() == before + row["price_micro"]
     await step.world.money_adds_up()
     assert await step.world.items(SUBMIT) == []

@@ -18,6 +18,7 @@ from cpaas.broker.base import Consumer, Item
 from cpaas.broker.topology import gateway_queue
 from cpaas.db.trouble import is_passing
 from cpaas.kit.log import get_logger
+from cpaas.messages import queries
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
 from cpaas.messages.types import Finish
 from cpaas.pipeline import route_queries
@@ -197,9 +198,10 @@ class Router:
             sorter.sort(one)
         await embedded.publish(connection, sorter.published)
         await self._consumer.complete(connection, sorter.done)
-        await end_waiting(
+        ended = await end_waiting(
             connection, Context(sorter.snapshot, self._instance_id, sorter.now_us), sorter.finishes
         )
+        await queries.note(connection, [one for one in sorter.notes if one.message_id in ended])
 
     async def _give_back(self, sorter: Sorter) -> None:
         now = self._clock()
@@ -212,13 +214,17 @@ class Router:
         await self._consumer.release(sorter.released)
 
 
-async def end_waiting(connection: Any, context: Context, finishes: Sequence[Finish]) -> None:
-    """Ends messages that no carrier has: one that was claimed meanwhile keeps its own course."""
+async def end_waiting(connection: Any, context: Context, finishes: Sequence[Finish]) -> set[bytes]:
+    """Ends messages that no carrier has: one that was claimed meanwhile keeps its own course.
+
+    Returns the ids of those that ended now.
+    """
     if not finishes:
-        return
+        return set()
     ids = sorted(one.id for one in finishes)
     waiting = await route_queries.lock_waiting(connection, ids)
-    await finish(connection, context, [one for one in finishes if one.id in waiting])
+    applied = await finish(connection, context, [one for one in finishes if one.id in waiting])
+    return {one.finish.id for one in applied}
 
 
 def _chunks(items: Iterable[Item]) -> Iterable[list[Item]]:

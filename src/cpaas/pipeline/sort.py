@@ -11,7 +11,7 @@ import msgspec
 from cpaas.broker.base import Item, NewItem
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
-from cpaas.messages.types import Finish
+from cpaas.messages.types import Finish, Note
 from cpaas.pipeline.load import RouteLoad
 from cpaas.routing.plan import Plan, Planner
 from cpaas.snapshot.types import Route, Snapshot
@@ -41,6 +41,7 @@ class Sorter:
         self.done: list[int] = []
         self.released: list[int] = []
         self.finishes: list[Finish] = []
+        self.notes: list[Note] = []
         self.full: list[tuple[int, str, Route]] = []
         self.inactive: list[tuple[int, str]] = []
         self._load = load
@@ -142,8 +143,14 @@ class Sorter:
                 ways.append((self._around_down(plan), some))
                 continue
             for message in some:
-                text = f"No route takes this message: {plan.decision}."
-                self._end(message, "REJECTED", "no_route", text)
+                self._end(message, "REJECTED", "no_route", "No route takes this message.")
+                self.notes.append(
+                    Note(
+                        message.id, envelope.account_id, self.now_us, "no_route",
+                        "No route takes this message.", message.attempt,
+                        details={"decision": plan.decision},
+                    )
+                )  # fmt: skip
         return ways
 
     def _kept(self, envelope: Envelope) -> Plan | None:
