@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from cpaas.pipeline.recover import jobs, run_once, run_sweeps
 
 HOUR_US = 3_600_000_000
 START = lowest_at(0).bytes
+#: the server of the tests may have started just now.
+SWEEP_DEAD = partial(unknown.sweep_dead, dead_after_seconds=0.5)
 
 
 @pytest.fixture
@@ -58,10 +61,23 @@ async def test_only_dead_instances_rows_are_noted_and_once(world: World) -> None
     dead, alive = await instance(world, seconds_ago=60), await instance(world, seconds_ago=0)
     left = await world.message(claimed_by=dead)
     running = await world.message(claimed_by=alive)
-    assert await sweep(world, unknown.sweep_dead) == 1
-    assert await sweep(world, unknown.sweep_dead) == 0
+    assert await sweep(world, SWEEP_DEAD) == 1
+    assert await sweep(world, SWEEP_DEAD) == 0
     assert await world.kinds(left) == ["unknown_outcome"]
     assert await world.kinds(running) == []
+
+
+async def test_nobody_is_dead_for_the_time_that_the_database_was_away(world: World) -> None:
+    mine, other = await instance(world, seconds_ago=60), await instance(world, seconds_ago=60)
+    async with world.pool.acquire() as connection:
+        since = await connection.fetchval(
+            "SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8"
+        )
+        ask = partial(recover_queries.dead_instances, connection)
+        assert await ask(min(since + 5, 50), 0) == ([] if since < 45 else [mine, other])
+        assert await ask(0.1, mine) == [other]
+        await world.pool.execute("UPDATE service_instance SET stopped_at = now()")
+        assert await ask(since + 100, 0) == [mine, other]
 
 
 async def test_nothing_is_decided_before_its_time(world: World) -> None:
@@ -211,7 +227,7 @@ async def test_old_rows_go(world: World) -> None:
            FROM generate_series(0, 3) n"""
     )
     old = await instance(world, seconds_ago=8 * 86_400)
-    await sweep(world, unknown.sweep_dead)
+    await sweep(world, SWEEP_DEAD)
     kept = await instance(world, seconds_ago=8 * 86_400)
     assert await sweep(world, overdue.sweep_old_rows) == 3
     ids = [row[0] for row in await world.pool.fetch("SELECT id FROM service_instance")]

@@ -71,16 +71,23 @@ async def elect(connection: Any, sweep: int) -> bool:
     return won
 
 
-async def dead_instances(connection: Any, dead_after_seconds: float) -> list[int]:
-    """Instances that ended or whose heart stopped, and that nobody has swept since."""
+async def dead_instances(
+    connection: Any, dead_after_seconds: float, not_instance: int
+) -> list[int]:
+    """Instances that ended or whose heart stopped, and that nobody has swept since.
+
+    While the database was away nobody's heart could beat: time counts from its start on. The one
+    that asks lives.
+    """
     rows = await connection.fetch(
         """SELECT id FROM service_instance
            WHERE (stopped_at IS NOT NULL
-                  OR heartbeat_at < now() - $1 * interval '1 second')
-             AND (recovered_at IS NULL OR recovered_at < heartbeat_at)
+                  OR greatest(heartbeat_at, pg_postmaster_start_time())
+                     < now() - $1 * interval '1 second')
+             AND (recovered_at IS NULL OR recovered_at < heartbeat_at) AND id <> $2
            ORDER BY id LIMIT 100""",
-        dead_after_seconds,
-    )
+        dead_after_seconds, not_instance,
+    )  # fmt: skip
     return [row[0] for row in rows]
 
 

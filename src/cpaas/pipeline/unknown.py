@@ -40,7 +40,7 @@ async def sweep_dead(
     connection: Any, context: Context, *, dead_after_seconds: float = DEAD_AFTER_SECONDS
 ) -> int:
     """Note an unknown outcome for what dead instances left SENDING; returns how many."""
-    dead = await recover_queries.dead_instances(connection, dead_after_seconds)
+    dead = await recover_queries.dead_instances(connection, dead_after_seconds, context.instance_id)
     if not dead:
         return 0
     now_ms = context.now_us // 1000
