@@ -201,9 +201,9 @@ async def test_a_plan_made_on_an_empty_table_holds_with_a_great_backlog(
     async with pool.acquire() as connection:
         await connection.execute("ALTER TABLE queue_item SET (autovacuum_enabled = off)")
         await connection.execute("SET plan_cache_mode = force_generic_plan")
-        types = "text, smallint, bigint, bigint, bigint[], float8, bigint, integer"
+        types = "text, smallint[], bigint[], bigint, bigint[], float8, bigint, integer"
         await connection.execute(f"PREPARE take ({types}) AS {embedded_queries.TAKE}")
-        values = f"('{QUEUE}', 1::smallint, -1, 16, '{{}}', 30, 1, 500)"
+        values = f"('{QUEUE}', '{{0,1,2}}', '{{-1,-1,-1}}', 16, '{{}}', 30, 1, 500)"
         await connection.execute(f"EXECUTE take {values}")
         await connection.execute(
             "INSERT INTO queue_item (queue, lane, account_id, payload)"

@@ -36,6 +36,10 @@ class Item(msgspec.Struct, frozen=True):
 class Consumer(Protocol):
     """Takes items of one queue: OTP lane first, then fair between accounts."""
 
+    @property
+    def more(self) -> bool:
+        """Whether the last take may have left something that was ready."""
+
     async def take(
         self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
     ) -> list[Item]:
@@ -52,6 +56,9 @@ class Consumer(Protocol):
 
     async def complete(self, connection: Any, ids: Sequence[int]) -> None:
         """Deletes items in the caller's transaction."""
+
+    async def replace(self, connection: Any, ids: Sequence[int], items: Sequence[NewItem]) -> None:
+        """Deletes items and publishes what became of them; with ids and items one statement."""
 
     async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
         """Gives items back unworked, available after the delay; without one, in their old place."""

@@ -6,7 +6,9 @@ any other carrier to the same behaviour.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -33,18 +35,8 @@ class Depth(msgspec.Struct, frozen=True):
 
 async def publish(connection: Any, items: Sequence[NewItem]) -> None:
     """Inserts items in the caller's transaction; their consumers wake when it commits."""
-    if not items:
-        return
-    columns = (
-        [i.queue for i in items],
-        [i.lane for i in items],
-        [i.account_id for i in items],
-        [i.delay_ms for i in items],
-        [i.messages for i in items],
-        [i.payload for i in items],
-    )
-    wake = payload({i.queue for i in items if not i.delay_ms})
-    await queries.insert_items(connection, columns, wake)
+    if items:
+        await queries.insert_items(connection, *_columns(items))
 
 
 async def replay(connection: Any, dead_letter_ids: Sequence[int]) -> int:
@@ -99,6 +91,7 @@ class EmbeddedConsumer:
         if wakeups is not None:
             wakeups.subscribe(queue, self.wake)
         self._takes = 0
+        self.more = False
         # Where each lane's walk over the accounts goes on.
         self._after = dict.fromkeys(_LANES, -1)
 
@@ -131,50 +124,65 @@ class EmbeddedConsumer:
         self._takes += 1
         if not lanes:
             lanes = _LANES[::-1] if self._takes % LOW_LANES_EVERY == 0 else _LANES
-        taken: list[Item] = []
+        if len(lanes) == len(_LANES) and not not_accounts:
+            # What is published from here on is news again; all that was before is seen now.
+            self._event.clear()
         async with self._pool.acquire() as connection:
-            for lane in lanes:
-                taken += await self._take_lane(connection, lane, most - len(taken), not_accounts)
-                if len(taken) >= most:
-                    break
+            rows = await queries.take(
+                connection,
+                self.queue,
+                list(lanes),
+                [self._after[lane] for lane in lanes],
+                most,
+                not_accounts=not_accounts,
+                lease_seconds=self._lease_seconds,
+                instance_id=self._instance_id,
+            )
+        self.more = False
+        if not rows:
+            return []
+        taken = self._in_turn([Item(*row[:-1]) for row in rows], lanes)
+        counts = Counter((item.lane, item.account_id) for item in taken)
+        self.more = len(taken) >= most or max(counts.values()) >= rows[0][-1]
         worn = [item for item in taken if item.tries > self._tries_max]
         if worn:
             await self.bury(worn, f"taken {self._tries_max} times without an end")
             taken = [item for item in taken if item.tries <= self._tries_max]
         return taken
 
-    async def _take_lane(
-        self, connection: Any, lane: int, most: int, not_accounts: Sequence[int]
-    ) -> list[Item]:
-        rows = await queries.take(
-            connection,
-            self.queue,
-            lane,
-            self._after[lane],
-            most,
-            not_accounts=not_accounts,
-            lease_seconds=self._lease_seconds,
-            instance_id=self._instance_id,
-        )
-        if not rows:
-            return []
-        after = self._after[lane]
-        items = [Item(*row) for row in rows]
-        # The order in which the walk met the accounts, from which it goes on next time.
-        items.sort(key=lambda item: (item.account_id <= after, item.account_id, item.id))
-        self._after[lane] = items[-1].account_id
-        return _interleaved(items)
+    def _in_turn(self, taken: list[Item], lanes: Sequence[int]) -> list[Item]:
+        """Lane by lane, one item of each account in turn; notes where each lane's walk ended."""
+        ordered: list[Item] = []
+        for lane in lanes:
+            items = [item for item in taken if item.lane == lane]
+            if items:
+                after = self._after[lane]
+                # The order in which the walk met the accounts, from which it goes on next time.
+                items.sort(key=partial(_walked, after))
+                self._after[lane] = items[-1].account_id
+                ordered += _interleaved(items)
+        return ordered
 
     async def wait(self, timeout_seconds: float) -> None:
         """Returns when something may be ready, after the timeout, or after a second."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), min(timeout_seconds, POLL_SECONDS_MAX))
+        if not self._event.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._event.wait(), min(timeout_seconds, POLL_SECONDS_MAX))
         self._event.clear()
 
     async def complete(self, connection: Any, ids: Sequence[int]) -> None:
         """Deletes items in the caller's transaction."""
         if ids:
             await queries.delete(connection, list(ids))
+
+    async def replace(self, connection: Any, ids: Sequence[int], items: Sequence[NewItem]) -> None:
+        """Deletes items and publishes what became of them, in one statement."""
+        if items and ids:
+            columns, wake = _columns(items)
+            await queries.replace(connection, list(ids), columns, wake)
+        else:
+            await publish(connection, items)
+            await self.complete(connection, ids)
 
     async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
         """Gives items back unworked, available after the delay; without one, in their old place."""
@@ -190,6 +198,23 @@ class EmbeddedConsumer:
         """Moves items to the dead letters of their queue with the reason."""
         if items:
             await queries.bury(self._pool, [item.id for item in items], reason)
+
+
+def _columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], str]:
+    """What is inserted, and whom it wakes."""
+    columns = (
+        [i.queue for i in items],
+        [i.lane for i in items],
+        [i.account_id for i in items],
+        [i.delay_ms for i in items],
+        [i.messages for i in items],
+        [i.payload for i in items],
+    )
+    return columns, payload({i.queue for i in items if not i.delay_ms})
+
+
+def _walked(after: int, item: Item) -> tuple[bool, int, int]:
+    return item.account_id <= after, item.account_id, item.id
 
 
 def _interleaved(items: list[Item]) -> list[Item]:

@@ -20,44 +20,61 @@ FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::integer[
     AS item (q, l, a, d, m, p)
 """
 
-# walk: the accounts after $3, then from the lowest again up to $3, one index probe each.
+# walk: in each lane the accounts after the one where its last take ended, then from the lowest
+# again up to that one, one index probe each. ready stands in the order of the lanes, and the
+# lateral join after it keeps that order, so that its LIMIT locks no row that is not taken.
 TAKE = """
-WITH RECURSIVE walk (account_id, wrapped, step) AS (
-    SELECT $3::bigint, false, 0
+WITH RECURSIVE walk (lane, place, after, account_id, wrapped, step) AS (
+    SELECT l, p, a, a, false, 0
+    FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY AS wanted (l, a, p)
     UNION ALL
-    SELECT next.account_id, next.wrapped, walk.step + 1
+    SELECT walk.lane, walk.place, walk.after, next.account_id, next.wrapped, walk.step + 1
     FROM walk CROSS JOIN LATERAL (
         (SELECT q.account_id, walk.wrapped FROM queue_item q
-         WHERE q.queue = $1 AND q.lane = $2 AND q.account_id > walk.account_id
+         WHERE q.queue = $1 AND q.lane = walk.lane AND q.account_id > walk.account_id
          ORDER BY q.account_id LIMIT 1)
         UNION ALL
         (SELECT q.account_id, true FROM queue_item q
-         WHERE NOT walk.wrapped AND q.queue = $1 AND q.lane = $2 AND q.account_id >= 0
+         WHERE NOT walk.wrapped AND q.queue = $1 AND q.lane = walk.lane AND q.account_id >= 0
          ORDER BY q.account_id LIMIT 1)
         LIMIT 1
     ) next
-    WHERE walk.step < $8 AND NOT (next.wrapped AND next.account_id > $3)
+    WHERE walk.step < $8 AND NOT (next.wrapped AND next.account_id > walk.after)
 ), ready AS MATERIALIZED (
-    SELECT walk.account_id, walk.step FROM walk
-    WHERE walk.step > 0 AND walk.account_id <> ALL ($5::bigint[]) AND (
-        SELECT q.account_id FROM queue_item q WHERE q.queue = $1 AND q.lane = $2
-        AND q.account_id = walk.account_id AND q.available_at <= now()
-        ORDER BY q.available_at LIMIT 1) IS NOT NULL
-    ORDER BY walk.step LIMIT $4
+    SELECT found.lane, found.account_id,
+        greatest(1, $4 / count(*) OVER (PARTITION BY found.place)) AS share
+    FROM (
+        SELECT walk.lane, walk.place, walk.account_id, walk.step FROM walk
+        WHERE walk.step > 0 AND walk.account_id <> ALL ($5::bigint[]) AND (
+            SELECT q.account_id FROM queue_item q WHERE q.queue = $1 AND q.lane = walk.lane
+            AND q.account_id = walk.account_id AND q.available_at <= now()
+            ORDER BY q.available_at LIMIT 1) IS NOT NULL
+        ORDER BY walk.place, walk.step LIMIT $4
+    ) found
+    ORDER BY found.place, found.step
 ), picked AS MATERIALIZED (
     SELECT item.id
     FROM ready CROSS JOIN LATERAL (
         SELECT q.id FROM queue_item q
-        WHERE q.queue = $1 AND q.lane = $2 AND q.account_id = ready.account_id
+        WHERE q.queue = $1 AND q.lane = ready.lane AND q.account_id = ready.account_id
         AND q.available_at <= now()
-        ORDER BY q.available_at LIMIT greatest(1, $4 / (SELECT count(*) FROM ready))
+        ORDER BY q.available_at LIMIT ready.share
         FOR UPDATE SKIP LOCKED
     ) item
+    LIMIT $4
 )
 UPDATE queue_item q
 SET available_at = now() + $6 * interval '1 second', tries = q.tries + 1, leased_by = $7
 WHERE q.id = ANY (ARRAY (SELECT picked.id FROM picked))
-RETURNING q.id, q.queue, q.lane, q.account_id, q.messages, q.tries, q.payload
+RETURNING q.id, q.queue, q.lane, q.account_id, q.messages, q.tries, q.payload,
+    CASE WHEN (SELECT max(walk.step) FROM walk) < $8 THEN (SELECT min(ready.share) FROM ready)
+    ELSE 0 END
+"""
+
+
+_REPLACE = f"""
+WITH gone AS (DELETE FROM queue_item WHERE id = ANY ($7::bigint[])), inserted AS ({_INSERT})
+SELECT CASE WHEN $8::text <> '' THEN pg_notify('queue', $8::text) END
 """
 
 
@@ -72,15 +89,26 @@ async def insert_items(connection: Any, columns: Sequence[Sequence[Any]], wake: 
 
 
 async def take(
-    connection: Any, queue: str, lane: int, after: int, most: int, *,
+    connection: Any, queue: str, lanes: Sequence[int], after: Sequence[int], most: int, *,
     not_accounts: Sequence[int], lease_seconds: float, instance_id: int,
 ) -> list[Any]:  # fmt: skip
-    """Leases up to `most` ready items of a lane, shared between the accounts after `after`."""
+    """Leases up to `most` ready items of the lanes in this order, shared between the accounts.
+
+    after: for each lane the account where its last take ended. The last column is how many of one
+    account and lane may be taken at least: where that many were, more may be left.
+    """
     rows: list[Any] = await connection.fetch(
-        TAKE, queue, lane, after, most, list(not_accounts), lease_seconds, instance_id,
+        TAKE, queue, lanes, after, most, list(not_accounts), lease_seconds, instance_id,
         ACCOUNTS_WALKED_MAX,
     )  # fmt: skip
     return rows
+
+
+async def replace(
+    connection: Any, ids: Sequence[int], columns: Sequence[Sequence[Any]], wake: str
+) -> None:
+    """Deletes items and inserts others, and wakes the others' consumers on commit."""
+    await connection.execute(_REPLACE, *columns, ids, wake)
 
 
 async def delete(connection: Any, ids: Sequence[int]) -> None:
