@@ -106,6 +106,8 @@ async def test_problems_everywhere(service: Running) -> None:
         ("PATCH", "/v1/messages", None, 405, "method_not_allowed"),
         ("GET", "/v1/messages/x", None, 404, "message_not_found"),
         ("GET", "/v1/messages?cursor=x", None, 422, "invalid_cursor"),
+        ("GET", "/v1/messages?reference=%00", None, 422, "validation_error"),
+        ("GET", "/v1/messages?to=%00%ff", None, 422, "validation_error"),
     ):
         try:
             answer = await session.request(

@@ -140,6 +140,9 @@ async def list_messages(  # noqa: PLR0913, PLR0917 - query parameters
             "validation_error", f"There is no status {status[:40]!r}; use one of "
             f"{', '.join(TRANSITIONS)}.", "status",
         )  # fmt: skip
+    for name, value in (("to", to), ("reference", reference)):
+        if value and "\0" in value:
+            raise refused("validation_error", f"{name} contains a NUL character.", name)
     now_us = api.now_us()
     first_us = micros(since, "since") if since else now_us - DAY_US
     below = lowest_at(micros(until, "until") // 1000).bytes if until else _HIGHEST
