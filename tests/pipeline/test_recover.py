@@ -226,10 +226,17 @@ async def test_old_rows_go(world: World) -> None:
            SELECT 1, n::text, '', 202, '', now() - n * interval '20 hours'
            FROM generate_series(0, 3) n"""
     )
+    await world.pool.execute(
+        """INSERT INTO unmatched_receipt (route_id, provider_message_id, state, given_up_at)
+           SELECT 1, n::text, 'DELIVERED', now() - n * interval '20 days'
+           FROM generate_series(0, 2) n"""
+    )
     old = await instance(world, seconds_ago=8 * 86_400)
     await sweep(world, SWEEP_DEAD)
     kept = await instance(world, seconds_ago=8 * 86_400)
-    assert await sweep(world, overdue.sweep_old_rows) == 3
+    assert await sweep(world, overdue.sweep_old_rows) == 4
+    left = await world.pool.fetch("SELECT provider_message_id FROM unmatched_receipt ORDER BY 1")
+    assert [row[0] for row in left] == ["0", "1"]
     ids = [row[0] for row in await world.pool.fetch("SELECT id FROM service_instance")]
     assert (old in ids, kept in ids) == (False, True)
     await sweep(world, overdue.sweep_partitions)

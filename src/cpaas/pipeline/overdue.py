@@ -26,6 +26,8 @@ NO_RECEIPT_US: Final = 72 * HOUR_US
 ACCEPTED_BEFORE_US: Final = 48 * HOUR_US
 KEYS_KEPT_US: Final = 24 * HOUR_US
 INSTANCES_KEPT_US: Final = 7 * 24 * HOUR_US
+#: after they were given up, for people to look at.
+RECEIPTS_SHOWN_US: Final = 30 * 24 * HOUR_US
 PARTITION_DAYS_AHEAD: Final = 14
 BATCH_MAX: Final = 500
 DELETE_MAX: Final = 10_000
@@ -101,11 +103,14 @@ async def sweep_partitions(connection: Any, _context: Context) -> int:
 
 
 async def sweep_old_rows(connection: Any, context: Context) -> int:
-    """Throw away idempotency keys and instances past their time; returns how many rows."""
+    """Throw away keys, instances and receipts past their time; returns how many rows."""
     keys = await recover_queries.delete_old_keys(
         connection, context.now_us - KEYS_KEPT_US, DELETE_MAX
     )
     instances = await recover_queries.delete_old_instances(
         connection, context.now_us - INSTANCES_KEPT_US, DELETE_MAX
     )
-    return keys + instances
+    receipts = await recover_queries.delete_old_receipts(
+        connection, context.now_us - RECEIPTS_SHOWN_US, DELETE_MAX
+    )
+    return keys + instances + receipts

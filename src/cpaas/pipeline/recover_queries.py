@@ -249,6 +249,16 @@ async def delete_old_keys(connection: Any, before_us: int, most: int) -> int:
     )  # fmt: skip
 
 
+async def delete_old_receipts(connection: Any, before_us: int, most: int) -> int:
+    """Throw away receipts that were given up before then; returns how many."""
+    return await _deleted(
+        connection,
+        """DELETE FROM unmatched_receipt WHERE id = any(array(
+             SELECT id FROM unmatched_receipt WHERE given_up_at < $1 ORDER BY id LIMIT $2))""",
+        before_us, most,
+    )  # fmt: skip
+
+
 async def delete_old_instances(connection: Any, before_us: int, most: int) -> int:
     """Throw away instances that are long dead and swept; returns how many."""
     return await _deleted(
