@@ -58,7 +58,7 @@ async def early_receipt(world: World, provider_id: str = "p1") -> None:
 
 
 async def test_only_dead_instances_rows_are_noted_and_once(world: World) -> None:
-    dead, alive = await instance(world, seconds_ago=60), await instance(world, seconds_ago=0)
+    dead, alive = await instance(world, seconds_ago=60), await instance(world, seconds_ago=-60)
     left = await world.message(claimed_by=dead)
     running = await world.message(claimed_by=alive)
     assert await sweep(world, SWEEP_DEAD) == 1
