@@ -8,7 +8,7 @@ import pytest
 
 from cpaas import __version__
 from cpaas.config import OPTIONS, load
-from cpaas.services import catalogue, instance
+from cpaas.services import catalogue, instance, queries
 
 
 async def test_a_process_is_known_while_it_lives(
@@ -31,7 +31,7 @@ async def test_the_heart_beats_on_whatever_the_database_says(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instance, "HEARTBEAT_SECONDS", 0.01)
-    beat = instance.queries.beat
+    beat = queries.beat
     said = [asyncpg.InternalClientError("unexpected connection_lost() call"), KeyError("x")]
 
     async def troubled(*values: object) -> None:
@@ -39,7 +39,7 @@ async def test_the_heart_beats_on_whatever_the_database_says(
             raise said.pop()
         await beat(*values)
 
-    monkeypatch.setattr(instance.queries, "beat", troubled)
+    monkeypatch.setattr(queries, "beat", troubled)
     async with instance.registered(pool, "cpaas-sms", 8082) as number:
         first = await row(pool, number)
         async with asyncio.timeout(20):
