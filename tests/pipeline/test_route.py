@@ -209,3 +209,27 @@ async def test_damaged_envelopes_are_buried(step: Step) -> None:
     reason = await step.world.pool.fetchval("SELECT reason FROM dead_letter")
     assert reason.startswith("unreadable")
     assert len(await step.routed("smpp1")) == 1
+
+
+async def test_a_full_route_is_found_full_once_and_then_left_until_it_drains(step: Step) -> None:
+    slow = msgspec.structs.replace(route(1), tps=4)
+    step.world.snapshot = configured(rule(5, 1), routes=[slow, route(2)])
+    for _ in range(30):
+        await step.message()
+
+    async def tries() -> int:
+        return int(
+            await step.world.pool.fetchval("SELECT count(*) FROM queue_item WHERE tries > 0")
+        )
+
+    await step.router.turn()
+    assert sum(len(e.messages) for e in await step.routed("smpp1")) == 8
+    for _ in range(3):
+        assert not await step.router.turn()
+    # The gateway takes: as much as there is room for is taken, and nothing for nothing.
+    step.load.add(1, "transactional", -5)
+    assert await step.router.turn()
+    assert not await step.router.turn()
+    assert sum(len(e.messages) for e in await step.routed("smpp1")) == 13
+    assert await tries() == 0
+    assert len(await step.world.items(SUBMIT)) == 17

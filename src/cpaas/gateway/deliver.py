@@ -221,7 +221,9 @@ class RouteGateway:
         wanted = self._wanted() - buffer.messages
         if wanted > 0 and not self._drained:
             most = min(ITEMS_TAKEN_MAX, wanted, ITEMS_OPEN_MAX - len(buffer))
-            self._drained = most > 0 and not await self._open(most)
+            if most > 0:
+                await self._open(most)
+                self._drained = not self._consumer.more
         elif news and len(buffer) < ITEMS_OPEN_MAX:
             if not buffer.has_lane(0):
                 await self._open(ITEMS_OPEN_MAX - len(buffer), lanes=(0,))

@@ -50,6 +50,7 @@ class Envelope(msgspec.Struct, array_like=True):
 
     plan: the route ids still to try, in order; the first is the one whose queue it lies in.
     routed_us: when the plan was made (0: not yet).
+    scheduled: whether its messages may still be SCHEDULED; so does one that does not tell.
     """
 
     version: int
@@ -65,6 +66,7 @@ class Envelope(msgspec.Struct, array_like=True):
     checked_us: int
     messages: list[Outgoing]
     routed_us: int = 0
+    scheduled: bool = True
 
 
 class Event(msgspec.Struct, array_like=True):

@@ -138,7 +138,7 @@ class Batch:
                 part = messages[start : start + MAX_MESSAGES]
                 envelope = Envelope(
                     VERSION, self._snapshot.version, account_id, channel, lane, is_test,
-                    campaign_id, [], 0, "", self._now_us, part,
+                    campaign_id, [], 0, "", self._now_us, part, scheduled=send_at_us is not None,
                 )  # fmt: skip
                 items.append(
                     (

@@ -45,6 +45,10 @@ class RouteLoad:
         """How many more messages of a lane may be put before a route; 0 or less: none."""
         return lying_max(route) - self._lying.get((route.id, lane == OTP), 0)
 
+    def drained(self, route: Route, lane: str) -> bool:
+        """Whether so much of what lay before a route is gone that more is worth a turn."""
+        return self.room(route, lane) > lying_max(route) // 4
+
     def set_down(self, route_id: int, *, down: bool) -> None:
         """A route lost its carrier, or found it again."""
         if down:

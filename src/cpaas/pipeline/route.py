@@ -6,12 +6,12 @@ full, or an account that is switched off, holds up nobody else.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 
 from cpaas.broker import embedded
 from cpaas.broker.base import Consumer, Item
@@ -22,34 +22,27 @@ from cpaas.messages import queries
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
 from cpaas.messages.types import Finish
 from cpaas.pipeline import route_queries
-from cpaas.pipeline.load import RouteLoad, lying_max
+from cpaas.pipeline.load import OTP as OTP_LANE
+from cpaas.pipeline.load import RouteLoad
+from cpaas.pipeline.route_holds import Holds
 from cpaas.pipeline.sort import Sorter, Work
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.snapshot.types import Route, Snapshot
 
 ITEMS_MAX: Final = 128
 MESSAGES_MAX: Final = 2_000
-#: how long an account is passed over after its route was found full, at most.
-HELD_SECONDS: Final = 0.2
-INACTIVE_SECONDS: Final = 5.0
 RESYNC_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 1.0
 FULL_SECONDS: Final = 0.02
 PAUSE_SECONDS: Final = 1.0
 CONFLICT_TRIES_MAX: Final = 10
+#: stands for both: they share a room.
+OTHER_LANES: Final = "transactional"
 OTP: Final = (0,)
 OTHERS: Final = (1, 2)
 LOW_LANES_EVERY: Final = 8
 _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _log = get_logger(__name__)
-
-
-class _Held(msgspec.Struct, frozen=True):
-    """An account's lanes that are passed over; route None: until the time alone."""
-
-    until: float
-    route: Route | None
-    lane: str
 
 
 class Router:
@@ -75,9 +68,11 @@ class Router:
         self._instance_id = instance_id
         self._clock_us = clock_us
         self._clock = clock
-        self._held: dict[tuple[int, bool], _Held] = {}
+        self._holds = Holds(load)
         self._takes = 0
-        self._short = False
+        self._routes: list[Route] = []
+        self._short: list[str] = []
+        self._more = False
         self._stopping = False
         self._resync_at = 0.0
 
@@ -85,7 +80,9 @@ class Router:
         """Routes until `stop`; what a cancelled one held comes back by itself."""
         while not self._stopping:
             try:
-                if not await self.turn():
+                await self.turn()
+                # What could not go is held, so that taking more at once cannot go on for ever.
+                if not self._more:
                     await self._rest()
             except Exception as error:  # noqa: BLE001 - the step must never end; the log has it
                 if is_passing(error):
@@ -102,38 +99,61 @@ class Router:
         """Takes and routes what there is room for; returns whether anything moved."""
         snapshot = self._snapshot()
         routes = [r for r in snapshot.routes.values() if r.channel == self._channel and r.active]
+        self._routes = routes
         await self._resync(routes)
-        self._takes += 1
-        others = OTHERS[::-1] if self._takes % LOW_LANES_EVERY == 0 else OTHERS
-        items: list[Item] = []
-        self._short = False
-        for lanes, lane in ((OTP, "otp"), (others, "transactional")):
-            # Without any active route everything is refused, which needs no room.
-            if not routes or any(self._load.room(route, lane) > 0 for route in routes):
-                held = self._passed_over(otp=lane == "otp")
-                items += await self._consumer.take(ITEMS_MAX, not_accounts=held, lanes=lanes)
-            else:
-                self._short = True
         moved = False
-        for chunk in _chunks(items):
+        for chunk in _chunks(await self._take()):
             moved |= await self._route(snapshot, chunk)
         return moved
 
-    async def _rest(self) -> None:
-        """Until something is published; while a route is full, until it may have room again."""
-        if self._held or self._short:
-            await asyncio.sleep(FULL_SECONDS)
-        else:
-            await self._consumer.wait(IDLE_SECONDS)
+    async def _take(self) -> list[Item]:
+        """What there is room for: OTP, and as much of the others, mostly in one statement."""
+        self._takes += 1
+        others = OTHERS[::-1] if self._takes % LOW_LANES_EVERY == 0 else OTHERS
+        self._more = False
+        # Without any active route everything is refused, which needs no room.
+        self._short = [lane for lane in (OTP_LANE, OTHER_LANES) if not self._has_room(lane)]
+        self._holds.review(self._clock())
+        held, most = self._holds.passed_over(otp=True), self._holds.most(ITEMS_MAX, otp=True)
+        held_others = self._holds.passed_over(otp=False)
+        most_others = self._holds.most(ITEMS_MAX, otp=False)
+        items: list[Item] = []
+        if not self._short and held == held_others and most == most_others:
+            items = await self._take_some(most, held, (*OTP, *others))
+            # A flood of OTP leaves the others their part of the turn.
+            most_others = 0 if len(items) < most else sum(item.lane in OTP for item in items)
+        elif OTP_LANE not in self._short:
+            items = await self._take_some(most, held, OTP)
+        if OTHER_LANES not in self._short:
+            items += await self._take_some(most_others, held_others, others)
+        return items
 
-    def _passed_over(self, *, otp: bool) -> list[int]:
-        now = self._clock()
-        for key, held in list(self._held.items()):
-            route = held.route
-            free = route is not None and self._load.room(route, held.lane) > lying_max(route) // 4
-            if held.until <= now or free:
-                del self._held[key]
-        return [account_id for account_id, is_otp in self._held if is_otp == otp]
+    async def _take_some(self, most: int, held: Sequence[int], lanes: Sequence[int]) -> list[Item]:
+        if not most:
+            return []
+        items = await self._consumer.take(most, not_accounts=held, lanes=lanes)
+        self._more |= self._consumer.more
+        return items
+
+    def _has_room(self, lane: str) -> bool:
+        routes = self._routes
+        return not routes or any(self._load.room(route, lane) > 0 for route in routes)
+
+    async def _rest(self) -> None:
+        """Until something is published; while a route is full, until it has room again."""
+        if not self._holds and not self._short:
+            await self._consumer.wait(IDLE_SECONDS)
+            return
+        until = min(self._resync_at, self._holds.until)
+        while True:
+            await asyncio.sleep(FULL_SECONDS)
+            if self._stopping or self._clock() >= until or self._freed() or self._consumer.news():
+                return
+
+    def _freed(self) -> bool:
+        drained = self._load.drained
+        short = any(drained(route, lane) for lane in self._short for route in self._routes)
+        return short or self._holds.freed
 
     async def _resync(self, routes: Sequence[Route]) -> None:
         now = self._clock()
@@ -169,7 +189,7 @@ class Router:
             tries += 1
             sorter = Sorter(snapshot, self._load, self._channel, self._clock_us())
             try:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with self._pool.acquire() as connection:
                     await self._commit(connection, sorter, work)
                 return sorter
             except BaseException as error:
@@ -188,29 +208,31 @@ class Router:
         return work
 
     async def _commit(self, connection: Any, sorter: Sorter, work: Sequence[Work]) -> None:
-        due = sorter.old_ids(work)
-        if due:
-            await route_queries.make_due(connection, due)
+        due = sorter.scheduled_ids(work)
         numbers, accounts = sorter.numbers_to_check(work)
-        if numbers:
-            sorter.blocked = await route_queries.blocked(connection, accounts, numbers)
-        for one in work:
-            sorter.sort(one)
-        await embedded.publish(connection, sorter.published)
-        await self._consumer.complete(connection, sorter.done)
-        ended = await end_waiting(
-            connection, Context(sorter.snapshot, self._instance_id, sorter.now_us), sorter.finishes
-        )
-        await queries.note(connection, [one for one in sorter.notes if one.message_id in ended])
+        async with contextlib.AsyncExitStack() as stack:
+            if due or numbers:
+                await stack.enter_async_context(connection.transaction())
+            if due:
+                await route_queries.make_due(connection, due)
+            if numbers:
+                sorter.blocked = await route_queries.blocked(connection, accounts, numbers)
+            for one in work:
+                sorter.sort(one)
+            if sorter.finishes and not (due or numbers):
+                await stack.enter_async_context(connection.transaction())
+            # Mostly the only statement, and then the whole transaction.
+            await self._consumer.replace(connection, sorter.done, sorter.published)
+            context = Context(sorter.snapshot, self._instance_id, sorter.now_us)
+            ended = await end_waiting(connection, context, sorter.finishes)
+            await queries.note(connection, [one for one in sorter.notes if one.message_id in ended])
 
     async def _give_back(self, sorter: Sorter) -> None:
         now = self._clock()
-        for account_id, lane, route in sorter.full:
-            key = (account_id, lane == "otp")
-            self._held[key] = _Held(now + HELD_SECONDS, route, lane)
+        for envelope, route in sorter.full:
+            self._holds.full(envelope, route, now)
         for account_id, lane in sorter.inactive:
-            key = (account_id, lane == "otp")
-            self._held[key] = _Held(now + INACTIVE_SECONDS, None, lane)
+            self._holds.inactive(account_id, lane, now)
         await self._consumer.release(sorter.released)
 
 

@@ -17,8 +17,6 @@ from cpaas.routing.plan import Plan, Planner
 from cpaas.snapshot.types import Route, Snapshot
 
 RECHECK_US: Final = 60_000_000
-#: a message younger than this cannot have been scheduled: accepting and routing take as long.
-MAY_BE_SCHEDULED_US: Final = 50_000
 REST_DELAY_MS: Final = 200
 #: messages of several items that are put into one; an item that holds more stays as it is.
 TOGETHER_MAX: Final = 100
@@ -42,7 +40,7 @@ class Sorter:
         self.released: list[int] = []
         self.finishes: list[Finish] = []
         self.notes: list[Note] = []
-        self.full: list[tuple[int, str, Route]] = []
+        self.full: list[tuple[Envelope, Route]] = []
         self.inactive: list[tuple[int, str]] = []
         self._load = load
         self._channel = channel
@@ -63,19 +61,10 @@ class Sorter:
         for route_id, lane, count in self._added:
             self._load.add(route_id, lane, -count)
 
-    def old_ids(self, work: Sequence[Work]) -> list[bytes]:
-        """Ids of messages that may have been scheduled, in order.
-
-        One from the future tells that the clock which accepted it differs from ours: its age
-        says nothing then.
-        """
-        young = self.now_us - MAY_BE_SCHEDULED_US
-        return sorted(
-            message.id
-            for one in work
-            for message in one.envelope.messages
-            if not young <= message.created_us <= self.now_us
-        )
+    def scheduled_ids(self, work: Sequence[Work]) -> list[bytes]:
+        """Ids of messages that may have been scheduled, in order."""
+        waited = [one.envelope for one in work if one.envelope.scheduled]
+        return sorted(message.id for envelope in waited for message in envelope.messages)
 
     def numbers_to_check(self, work: Sequence[Work]) -> tuple[list[str], list[int]]:
         """Numbers and accounts of envelopes whose last look at the blacklist is old."""
@@ -182,7 +171,7 @@ class Sorter:
         route = self.snapshot.routes[plan.route_ids[0]]
         if self._load.room(route, envelope.lane) > 0:
             return False
-        self.full.append((envelope.account_id, envelope.lane, route))
+        self.full.append((envelope, route))
         return True
 
     def _publish(self, envelope: Envelope, plan: Plan, messages: list[Outgoing]) -> None:
@@ -193,6 +182,7 @@ class Sorter:
             open_one = self._open[key] = msgspec.structs.replace(
                 envelope, plan=list(plan.route_ids), rule_id=plan.rule_id, decision=plan.decision,
                 messages=[], snapshot=self.snapshot.version, routed_us=self.now_us,
+                scheduled=False,
             )  # fmt: skip
             self._routed.append((gateway_queue(route.name), open_one))
         open_one.checked_us = min(open_one.checked_us, envelope.checked_us)
@@ -201,7 +191,7 @@ class Sorter:
         self._added.append((route.id, envelope.lane, len(messages)))
 
     def _publish_rest(self, envelope: Envelope, messages: list[Outgoing]) -> None:
-        rest = msgspec.structs.replace(envelope, messages=messages)
+        rest = msgspec.structs.replace(envelope, messages=messages, scheduled=False)
         self._rest.append(_item(submit_queue(self._channel), rest, REST_DELAY_MS))
 
     def _end(self, message: Outgoing, status: str, code: str, text: str) -> None:
