@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from typing import Any
 
 import asyncpg
 import pytest
@@ -34,7 +35,7 @@ async def test_the_heart_beats_on_whatever_the_database_says(
     beat = queries.beat
     said = [asyncpg.InternalClientError("unexpected connection_lost() call"), KeyError("x")]
 
-    async def troubled(*values: object) -> None:
+    async def troubled(*values: Any) -> None:
         if said:
             raise said.pop()
         await beat(*values)
