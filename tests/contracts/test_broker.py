@@ -220,3 +220,24 @@ async def test_a_plan_made_on_an_empty_table_holds_with_a_great_backlog(
         assert node["Actual Rows"] * node["Actual Loops"] < 1_000, node
     # A pass over the backlog would touch some 2,600 blocks of the index alone.
     assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 600
+
+
+async def test_a_take_tells_whether_it_may_have_left_something(
+    pool: asyncpg.Pool, make: Make
+) -> None:
+    await put(pool, *[item(1) for _ in range(6)], item(2), item(2, lane=0))
+    consumer = make()
+    assert len(await consumer.take(8)) == 6  # Account 1 had its half of the others' lane.
+    assert consumer.more
+    assert len(await consumer.take(8)) == 2
+    assert not consumer.more
+
+
+async def test_items_are_replaced_by_what_became_of_them(pool: asyncpg.Pool, make: Make) -> None:
+    await put(pool, item())
+    consumer, other = make(), make(queue="submit_smpp1")
+    (taken,) = await consumer.take(1)
+    async with pool.acquire() as connection:
+        await consumer.replace(connection, [taken.id], [item(queue="submit_smpp1", body=b"y")])
+        assert (await embedded.depth(connection, QUEUE)).items == 0
+    assert [i.payload for i in await other.take(5)] == [b"y"]
