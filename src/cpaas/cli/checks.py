@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 FAST = "not slow and not soak"
 USUAL = "not soak"
 SOAK = "soak"
+# A worker a core, a file as a whole to one of them; what was skipped is listed at the end.
+SPREAD = ("-n", "auto", "--dist", "loadfile", "-rs")
 # pytest's own code for "no test was selected", which a narrow choice may mean.
 NOTHING_SELECTED = 5
 
@@ -36,7 +38,8 @@ def check(
     if not (ROOT / "tests").is_dir():
         raise output.CliError(f"there are no tests beside {ROOT}", "run it in a checkout", code=2)
     marks = SOAK if soak else FAST if fast else USUAL
-    steps = [("tests", [sys.executable, "-m", "pytest", "-m", marks, *ctx.args])]
+    how = ctx.args or SPREAD
+    steps = [("tests", [sys.executable, "-m", "pytest", "-m", marks, *how])]
     if not ctx.args and not soak:
         steps = [*_checks(), *steps]
     results = []
