@@ -5,10 +5,8 @@ and the reference page can never tell different stories.
 """
 
 import difflib
-import ipaddress
 import tomllib
 import typing
-import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,13 +14,14 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
+from cpaas.config_values import ConfigError, Network, Option, parse
+
 PREFIX = "CPAAS_"
 FILE_NAME = "cpaas.toml"
 DATABASE_NAME = "cpaas"
 OWNER_ROLE = "cpaas"
 PORTAL_ROLE = "cpaas_portal"
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Level = Literal["debug", "info", "warning", "error"]
 Role = Literal["owner", "portal"]
 
@@ -38,15 +37,6 @@ OTHER_NAMES = frozenset(
 )
 
 
-class ConfigError(Exception):
-    """A setting cannot be used: says which, what it holds and what is allowed."""
-
-    def __init__(self, what: str, todo: str) -> None:
-        super().__init__(what)
-        self.what = what
-        self.todo = todo
-
-
 class Doc(msgspec.Struct, frozen=True):
     """What the reference page and an error message say about one option."""
 
@@ -54,19 +44,6 @@ class Doc(msgspec.Struct, frozen=True):
     unit: str = ""
     minimum: int | None = None
     maximum: int | None = None
-
-
-class Option(msgspec.Struct, frozen=True):
-    """One row of the table of settings."""
-
-    name: str
-    env: str
-    type: Any
-    default: Any
-    unit: str
-    help: str
-    minimum: int | None
-    maximum: int | None
 
 
 def _port(help_text: str) -> Doc:
@@ -258,7 +235,6 @@ def _options() -> Iterator[Option]:
 
 OPTIONS: tuple[Option, ...] = tuple(_options())
 PORTS: tuple[Option, ...] = tuple(option for option in OPTIONS if option.unit == "port")
-_ON, _OFF = {"on", "true", "yes", "1"}, {"off", "false", "no", "0"}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -271,7 +247,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     for name, value in _read_file(file, required="CPAAS_CONFIG" in environ).items():
         given.setdefault(name, (f"{name} in {file}", value))
     values = {
-        option.name: _parse(option, *given[option.name])
+        option.name: parse(option, *given[option.name])
         for option in OPTIONS
         if option.name in given
     }
@@ -325,85 +301,3 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
             raise ConfigError(f"{path}: {name} is not a setting", f"did you mean {near}?")
     return {names[name]: value for name, value in content.items()}
-
-
-def _parse(option: Option, source: str, value: Any) -> Any:
-    if option.type is str:
-        return _text(option, source, value)
-    if option.type is bool:
-        return _switch(source, value)
-    if option.type is int:
-        return _number(option, source, value)
-    if option.type is Path:
-        if not value:
-            raise ConfigError(f"{source} is empty", "give a path, or leave it out")
-        return Path(str(value))
-    if typing.get_origin(option.type) is Literal:
-        allowed = typing.get_args(option.type)
-        if str(value).lower() not in allowed:
-            raise _bad(source, value, "one of " + ", ".join(allowed))
-        return str(value).lower()
-    return _networks(source, value)
-
-
-def _bad(source: str, value: Any, allowed: str) -> ConfigError:
-    return ConfigError(f"{source} is {value!r}", f"it must be {allowed}")
-
-
-def _text(option: Option, source: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _bad(source, value, "a text")
-    if option.name == "timezone" and not _is_zone(value):
-        raise _bad(source, value, "an IANA time zone such as Asia/Kolkata")
-    if option.name == "currency" and not (len(value) == 3 and value.isalpha() and value.isupper()):
-        raise _bad(source, value, "three capital letters such as INR")
-    schemes = {
-        "external_dsn": ("postgresql", "postgres"),
-        "portal_dsn": ("postgresql", "postgres"),
-        "amqp_url": ("amqp", "amqps"),
-    }
-    if value and option.name in schemes and urlsplit(value).scheme not in schemes[option.name]:
-        # The value may hold a password, so only its beginning is told.
-        allowed = f"a URL that begins with {schemes[option.name][0]}://"
-        raise _bad(source, value.partition(":")[0] + ":…", allowed)
-    return value
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return False
-    return True
-
-
-def _switch(source: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).lower()
-    if word not in _ON | _OFF:
-        raise _bad(source, value, "on or off")
-    return word in _ON
-
-
-def _number(option: Option, source: str, value: Any) -> int:
-    low = 0 if option.minimum is None else option.minimum
-    limits = f"a whole number from {low}" + (f" to {option.maximum}" if option.maximum else "")
-    try:
-        number = int(str(value))
-    except ValueError:
-        raise _bad(source, value, limits) from None
-    if number < low or (option.maximum is not None and number > option.maximum):
-        raise _bad(source, value, limits)
-    return number
-
-
-def _networks(source: str, value: Any) -> tuple[Network, ...]:
-    parts = value if isinstance(value, list) else str(value).replace(",", " ").split()
-    try:
-        return tuple(ipaddress.ip_network(str(part)) for part in parts)
-    except ValueError as error:
-        raise ConfigError(
-            f"{source} is {value!r}: {error}",
-            "give addresses or CIDR networks separated by commas, such as 10.0.0.0/8",
-        ) from error

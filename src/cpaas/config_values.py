@@ -1,0 +1,117 @@
+"""Turns the words of the environment and the file into values, or says what to write instead."""
+import ipaddress
+import typing
+import zoneinfo
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_ON, _OFF = {"on", "true", "yes", "1"}, {"off", "false", "no", "0"}
+
+
+class ConfigError(Exception):
+    """A setting cannot be used: says which, what it holds and what is allowed."""
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One row of the table of settings."""
+
+    name: str
+    env: str
+    type: Any
+    default: Any
+    unit: str
+    help: str
+    minimum: int | None
+    maximum: int | None
+
+
+def parse(option: Option, source: str, value: Any) -> Any:
+    """The value of an option, from a text or a TOML value. Errors: ConfigError."""
+    if option.type is str:
+        return _text(option, source, value)
+    if option.type is bool:
+        return _switch(source, value)
+    if option.type is int:
+        return _number(option, source, value)
+    if option.type is Path:
+        if not value:
+            raise ConfigError(f"{source} is empty", "give a path, or leave it out")
+        return Path(str(value))
+    if typing.get_origin(option.type) is Literal:
+        allowed = typing.get_args(option.type)
+        if str(value).lower() not in allowed:
+            raise _bad(source, value, "one of " + ", ".join(allowed))
+        return str(value).lower()
+    return _networks(source, value)
+
+
+def _bad(source: str, value: Any, allowed: str) -> ConfigError:
+    return ConfigError(f"{source} is {value!r}", f"it must be {allowed}")
+
+
+def _text(option: Option, source: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _bad(source, value, "a text")
+    if option.name == "timezone" and not _is_zone(value):
+        raise _bad(source, value, "an IANA time zone such as Asia/Kolkata")
+    if option.name == "currency" and not (len(value) == 3 and value.isalpha() and value.isupper()):
+        raise _bad(source, value, "three capital letters such as INR")
+    schemes = {
+        "external_dsn": ("postgresql", "postgres"),
+        "portal_dsn": ("postgresql", "postgres"),
+        "amqp_url": ("amqp", "amqps"),
+    }
+    if value and option.name in schemes and urlsplit(value).scheme not in schemes[option.name]:
+        # The value may hold a password, so only its beginning is told.
+        allowed = f"a URL that begins with {schemes[option.name][0]}://"
+        raise _bad(source, value.partition(":")[0] + ":…", allowed)
+    return value
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True
+
+
+def _switch(source: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word not in _ON | _OFF:
+        raise _bad(source, value, "on or off")
+    return word in _ON
+
+
+def _number(option: Option, source: str, value: Any) -> int:
+    low = 0 if option.minimum is None else option.minimum
+    limits = f"a whole number from {low}" + (f" to {option.maximum}" if option.maximum else "")
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise _bad(source, value, limits) from None
+    if number < low or (option.maximum is not None and number > option.maximum):
+        raise _bad(source, value, limits)
+    return number
+
+
+def _networks(source: str, value: Any) -> tuple[Network, ...]:
+    parts = value if isinstance(value, list) else str(value).replace(",", " ").split()
+    try:
+        return tuple(ipaddress.ip_network(str(part)) for part in parts)
+    except ValueError as error:
+        raise ConfigError(
+            f"{source} is {value!r}: {error}",
+            "give addresses or CIDR networks separated by commas, such as 10.0.0.0/8",
+        ) from error
