@@ -1,4 +1,5 @@
 """Turns the words of the environment and the file into values, or says what to write instead."""
+
 import ipaddress
 import typing
 import zoneinfo

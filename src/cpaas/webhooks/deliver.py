@@ -107,6 +107,7 @@ class Deliverer:
                 items = await self._consumer.take(most, not_accounts=self._lanes.full())
                 if items:
                     await self._accept(items)
+                if self._consumer.more:
                     continue
             except AWAY as error:
                 log.warning("webhook events cannot be taken", error=str(error))
