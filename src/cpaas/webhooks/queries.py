@@ -5,7 +5,10 @@ statement bounds the id, by which the tables are partitioned.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
+
+import asyncpg
 
 from cpaas.kit.ids import lowest_at, new_id
 from cpaas.webhooks.types import Job, Outcome
@@ -25,42 +28,69 @@ def lowest_id(micros: int) -> bytes:
     return lowest_at(max(0, micros) // 1000).bytes
 
 
+# What outcomes have in common is sent once for a run of them (g), and what differs as packed bytes
+# and plain numbers (n): an array of its own for every column costs the sender several times more.
 RECORD = f"""
+WITH done AS (
+    DELETE FROM queue_item WHERE id = ANY ($20::bigint[])
+)
 INSERT INTO webhook_delivery (id, account_id, message_id, event_type, url, own_url, body, status,
     attempts, last_status, last_error, last_duration_ms, last_attempt_at, next_attempt_at,
     created_at)
-SELECT {_UUID.format("i")}, a, {_UUID.format("m")}, t, u, o, b, s, n, h, e, d,
-    {_MICROS.format("l")}, {_MICROS.format("x")}, {_MICROS.format("c")}
-FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::boolean[],
-    $7::bytea[], $8::text[], $9::smallint[], $10::smallint[], $11::text[], $12::integer[],
-    $13::bigint[], $14::bigint[], $15::bigint[])
-    AS new (i, a, m, t, u, o, b, s, n, h, e, d, l, x, c)
+SELECT {_UUID.format("substring($1::bytea, 16 * n - 15, 16)")}, a,
+    CASE WHEN m THEN {_UUID.format("substring($2::bytea, 16 * n - 15, 16)")} END, t, u, o,
+    substring($3::bytea, ($4::integer[])[n] + 1, ($4::integer[])[n + 1] - ($4::integer[])[n]),
+    s, k, h, e, ($5::integer[])[n],
+    CASE k WHEN 1 THEN {_MICROS.format("($6::bigint[])[n]")} END,
+    {_MICROS.format("x")}, {_MICROS.format("c")}
+FROM unnest($7::integer[], $8::integer[], $9::bigint[], $10::boolean[], $11::text[], $12::text[],
+    $13::boolean[], $14::text[], $15::smallint[], $16::smallint[], $17::text[], $18::bigint[],
+    $19::bigint[]) AS g (first, last, a, m, t, u, o, s, k, h, e, x, c)
+CROSS JOIN LATERAL generate_series(g.first, g.last) AS v (n)
 ON CONFLICT (id) DO NOTHING
 """
+_NO_ID = bytes(16)
 
 
-async def record(connection: Any, outcomes: Sequence[Outcome]) -> None:
-    """Writes first attempts down; one that is on record already stays as it is."""
+async def record(connection: Any, outcomes: Sequence[Outcome], done_items: Sequence[int]) -> None:
+    """Writes first attempts down and deletes the queue items done with them, in one statement.
+
+    What is on record already stays as it is.
+    """
     if not outcomes:
         return
+    runs: dict[tuple[Any, ...], list[Outcome]] = {}
+    for o in outcomes:
+        job = o.job
+        shared = (
+            job.account_id, job.message_id != b"", job.event_type, o.url, job.url != "",
+            o.status, int(o.counted), o.http_status, o.error, o.next_us, job.created_us,
+        )  # fmt: skip
+        runs.setdefault(shared, []).append(o)
+    ordered = [o for run in runs.values() for o in run]
+    jobs = [o.job for o in ordered]
+    ids = [job.event_id for job in jobs]
+    message_ids = [job.message_id or _NO_ID for job in jobs]
+    if {16}.union(map(len, ids), map(len, message_ids)) != {16}:
+        # Packed, it would shift all that stand behind it.
+        raise asyncpg.DataError("an id that is not 16 bytes long")
+    ends = list(accumulate(map(len, runs.values())))
+    account, message, kind, url, own, status, counted, http, error, due, created = zip(
+        *runs, strict=True
+    )
     await connection.execute(
         RECORD,
-        [o.job.event_id for o in outcomes],
-        [o.job.account_id for o in outcomes],
-        [o.job.message_id or None for o in outcomes],
-        [o.job.event_type for o in outcomes],
-        [o.url for o in outcomes],
-        [o.job.url != "" for o in outcomes],
-        [o.job.body for o in outcomes],
-        [o.status for o in outcomes],
-        [int(o.counted) for o in outcomes],
-        [o.http_status for o in outcomes],
-        [o.error for o in outcomes],
-        [o.duration_ms for o in outcomes],
-        [o.at_us if o.counted else None for o in outcomes],
-        [o.next_us for o in outcomes],
-        [o.job.created_us for o in outcomes],
-    )
+        b"".join(ids),
+        b"".join(message_ids),
+        b"".join([job.body for job in jobs]),
+        [0, *accumulate([len(job.body) for job in jobs])],
+        [o.duration_ms for o in ordered],
+        [o.at_us for o in ordered],
+        [1, *(end + 1 for end in ends[:-1])],
+        ends,
+        account, message, kind, url, own, status, counted, http, error, due, created,
+        done_items,
+    )  # fmt: skip
 
 
 # The first attempt stands in the delivery itself until the second one comes: most have no second.
@@ -230,7 +260,7 @@ async def lazy_secret(connection: Any, account_id: int, secret: bytes) -> bytes:
 
     The row made for it has no URL: it serves messages that name their own.
     """
-    found: bytes = await connection.fetchval(
+    found: bytes | None = await connection.fetchval(
         """
         WITH made AS (
             INSERT INTO webhook_endpoint (account_id, url, secret, active, disabled_reason)
@@ -242,6 +272,13 @@ async def lazy_secret(connection: Any, account_id: int, secret: bytes) -> bytes:
         """,
         account_id, secret,
     )  # fmt: skip
+    if found is None:
+        # Another made it while this statement ran, whose view of the table is older than that.
+        found = await connection.fetchval(
+            "SELECT secret FROM webhook_endpoint WHERE account_id = $1", account_id
+        )
+    if found is None:
+        raise LookupError(f"account {account_id} is gone")
     return found
 
 

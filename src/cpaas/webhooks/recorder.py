@@ -1,7 +1,7 @@
 """Writes outcomes down in group commits, and completes a queue item with its last event's record.
 
-While one commit is under way the next outcomes gather; so an event is either still in the queue
-or on record, at every moment.
+While one commit is under way the next outcomes gather. The record and the end of the queue item are
+one statement, so an event is either still in the queue or on record, at every moment.
 """
 
 import asyncio
@@ -89,10 +89,10 @@ class Recorder:
     async def _commit(self, batch: Sequence[Outcome]) -> None:
         counts = Counter(outcome.job.item for outcome in batch if outcome.job.item)
         done = sorted(item for item, count in counts.items() if self.items[item] == count)
-        async with self._pool.acquire() as connection, connection.transaction():
-            await queries.record(connection, [o for o in batch if o.job.item])
+        # Each is one statement and stands for itself: done twice, neither does anything.
+        async with self._pool.acquire() as connection:
+            await queries.record(connection, [o for o in batch if o.job.item], done)
             await queries.update(connection, [o for o in batch if not o.job.item])
-            await self._consumer.complete(connection, done)
         for item, count in counts.items():
             self.items[item] -= count
         for item in done:
