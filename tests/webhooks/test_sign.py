@@ -1,5 +1,8 @@
 """Signatures against the reference library and the specification's own example."""
 
+import base64
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +25,13 @@ def test_keys_are_shown_and_read() -> None:
     assert len(key) == 32
     with pytest.raises(ValueError, match="whsec_"):
         read_key("whsec_not base64!")
+
+
+@given(key=st.binary(min_size=1, max_size=130), body=st.binary(max_size=300))
+def test_any_key_signs_as_hmac_does(key: bytes, body: bytes) -> None:
+    headers = dict(signed_headers(b"id-1", 1, body, [key]))
+    digest = hmac.digest(key, b"id-1.1." + body, "sha256")
+    assert headers[b"webhook-signature"] == b"v1," + base64.b64encode(digest)
 
 
 @given(body=st.binary(max_size=500), at=st.integers(1_600_000_000, 2_000_000_000))

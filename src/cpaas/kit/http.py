@@ -182,7 +182,7 @@ class PostClient:
                 + b"User-Agent: %b\r\nContent-Type: application/json\r\n" % self._agent
                 + b"Accept: */*\r\nContent-Length: "
             )
-        own = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+        own = b"".join([b"%b: %b\r\n" % header for header in headers])
         return b"%b%d\r\n%b\r\n%b" % (head, len(body), own, body)
 
     async def _connect(self, target: Target) -> Exchange:
