@@ -135,22 +135,24 @@ class _Taken:
         if self.disconnected or protocol.transport.is_closing():
             self.response_complete = True
             return
-        if any(_UNFIT_FOR_HEADER.search(value) for _, value in headers):
+        if _UNFIT_FOR_HEADER.search(b"".join([value for _, value in headers])):
             _log.error("An answer had a control character in a header: %r", headers)
             status, headers, body = 500, _PROBLEM, _FAILED
-        head = [STATUS_LINE[status]]
-        for name, value in (*protocol.server_state.default_headers, *headers):
-            head += (name, b": ", value, b"\r\n")
-        head.append(b"content-length: %d\r\n" % len(body))
-        if not self.keep_alive:
-            head.append(b"connection: close\r\n")
-        head += (b"\r\n", body)
+        lines = [b"%b: %b\r\n" % line for line in protocol.server_state.default_headers]
+        lines += [b"%b: %b\r\n" % line for line in headers]
+        answer = b"%b%bcontent-length: %d\r\n%b\r\n%b" % (
+            STATUS_LINE[status],
+            b"".join(lines),
+            len(body),
+            b"" if self.keep_alive else b"connection: close\r\n",
+            body,
+        )
         if protocol.access_log:
             # The pieces that stock logs, in the order its formatter wants them.
             peer = "{}:{}".format(*protocol.client) if protocol.client else ""
             line = (peer, "POST", PATH.decode(), "1.1", status)
             protocol.access_logger.info('%s - "%s %s HTTP/%s" %d', *line)
-        protocol.transport.write(b"".join(head))
+        protocol.transport.write(answer)
         self.response_complete = True
         if not self.keep_alive:
             protocol.transport.close()
