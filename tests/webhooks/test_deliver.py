@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from standardwebhooks import Webhook
-from tests.webhooks.world import World, a_world, all_are
+from tests.webhooks.world import AT_US, World, a_message, a_world, all_are
 
 from cpaas.broker.base import NewItem
 from cpaas.broker.embedded import publish
 from cpaas.db.pool import create_pool
+from cpaas.messages.envelopes import Event
 from cpaas.simulators.customer.sink import Behaviour
 from cpaas.webhooks import schedule, settings
-from cpaas.webhooks.events import uuid_text
+from cpaas.webhooks.events import event_items, message_event, uuid_text
 from cpaas.webhooks.lanes import Lanes
 
 HOUR_US = 3600 * schedule.SECOND_US
@@ -81,6 +83,24 @@ async def test_an_item_whose_lease_ends_while_it_is_worked_is_worked_once(world:
         await world.until(account_id, all_are("delivered", 3))
     assert await world.queued() == 0
     assert world.sink.counts["requests"] == 3
+
+
+async def test_an_event_that_cannot_be_recorded_holds_up_no_other(world: World) -> None:
+    account_id, _ = await world.endpoint("a", world.sink.url("/a"))
+    made = [message_event("message.delivered", a_message(account_id), AT_US, "INR")
+            for _ in range(5)]  # fmt: skip
+    made[1] = Event(b"too short", *msgspec.structs.astuple(made[1])[1:])
+    async with world.pool.acquire() as connection, connection.transaction():
+        await publish(connection, event_items(account_id, made))
+    async with world.delivering():
+        rows = await world.until(account_id, all_are("delivered", 4))
+        async with asyncio.timeout(10):
+            while await world.queued():
+                await asyncio.sleep(0.01)
+    good = sorted((event for event in made if len(event.id) == 16), key=lambda event: event.id)
+    assert [(row["id"], row["message_id"], row["body"]) for row in rows] == [
+        (event.id, event.message_id, event.body) for event in good
+    ]
 
 
 async def test_given_up_after_a_day(world: World) -> None:
