@@ -7,7 +7,7 @@ import pytest
 
 from cpaas import config
 from cpaas.cli.settings import settings_page
-from cpaas.config import ConfigError
+from cpaas.config_values import ConfigError
 
 ROOT = Path(__file__).parent.parent
 

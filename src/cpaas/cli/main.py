@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from cpaas.cli import output
-from cpaas.config import ConfigError
+from cpaas.config_values import ConfigError
 
 
 class Entry(NamedTuple):

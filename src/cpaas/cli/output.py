@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cpaas.config import ConfigError, Settings, load, unknown_names
+from cpaas.config import Settings, load, unknown_names
+from cpaas.config_values import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import typer
 
 from cpaas.cli import output
-from cpaas.config import FILE_NAME, OPTIONS, Option
+from cpaas.config import FILE_NAME, OPTIONS
+from cpaas.config_values import Option
 
 app = typer.Typer()
 

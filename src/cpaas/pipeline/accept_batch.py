@@ -68,7 +68,8 @@ class Batch:
             kind = (
                 account_id, send_at_us, author.actor_id, author.campaign_id, is_test, channel,
                 lane, "BLOCKED" if is_blocked else status, author.origin, message.sender,
-                message.encoding, message.webhook_url, _encode(message.dlt) if message.dlt else None,
+                message.encoding, message.webhook_url,
+                _encode(message.dlt) if message.dlt else None,
             )  # fmt: skip
             number = kinds.get(kind)
             if number is None:
