@@ -20,6 +20,7 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.postgres_keeper import SMALL
 
 from cpaas.db.pool import create_pool
 
@@ -78,14 +79,20 @@ def _wait_for(answer: Path, keeper: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def dsn(postgres: str) -> Iterator[str]:
-    """A fresh, migrated, empty database for one test."""
-    yield from _database(postgres)
+    """A fresh, migrated, empty database for one test; its partitions end with tomorrow."""
+    yield from _database(postgres, SMALL)
+
+
+@pytest.fixture
+def full_dsn(postgres: str) -> Iterator[str]:
+    """A fresh database exactly as the migrations leave it."""
+    yield from _database(postgres, TEMPLATE)
 
 
 @pytest.fixture(scope="module")
 def module_dsn(postgres: str) -> Iterator[str]:
     """A fresh, migrated database for all tests of one module, which must not disturb each other."""
-    yield from _database(postgres)
+    yield from _database(postgres, SMALL)
 
 
 @pytest.fixture
@@ -105,12 +112,12 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _database(postgres: str) -> Iterator[str]:
+def _database(postgres: str, template: str) -> Iterator[str]:
     name = f"t_{uuid.uuid4().hex[:16]}"
     maintenance = make_conninfo(postgres, dbname="postgres")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(
-            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY".encode()
+            f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode()
         )
         yield re.sub(rf"/{TEMPLATE}$", f"/{name}", postgres)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

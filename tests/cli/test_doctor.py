@@ -34,8 +34,8 @@ def test_verdicts(finding: doctor.Finding, verdict: str) -> None:
     assert (finding.todo == "") == (verdict == "ok")
 
 
-async def test_a_migrated_database_is_well(dsn: str, home: Path) -> None:
-    settings = config.load({"CPAAS_HOME": str(home), "CPAAS_DSN": dsn})
+async def test_a_migrated_database_is_well(full_dsn: str, home: Path) -> None:
+    settings = config.load({"CPAAS_HOME": str(home), "CPAAS_DSN": full_dsn})
     findings = await doctor.check_database(settings)
     assert [f for f in findings if f.verdict != "ok"] == []
     assert {"database", "clock", "partitions"} <= {f.check for f in findings}
