@@ -123,6 +123,20 @@ def _database(postgres: str, template: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+#: folders and files whose tests each want a database and live sockets: not for the quick look.
+SLOW = ("gateway/", "services/", "contracts/", "webhooks/test_deliver", "cli/test_commands")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what lies in the slow folders."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(
+            SLOW
+        ):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Ends a run with what was skipped for lack of a part, and how to get it."""
     reasons: dict[str, int] = {}
