@@ -211,6 +211,8 @@ def check_route(route: "RouteBinds") -> Finding:
         what = f"last reported {route.state} {ago:.0f} s ago"
         return Finding(name, "warning", what, "see whether its service runs")
     binds = f"{route.state}, {route.binds_up} of {route.binds_wanted} binds"
+    if route.state == "connecting" and not route.last_error:
+        return Finding(name, "warning", binds, "it is binding; look again in a few seconds")
     if route.binds_up < route.binds_wanted:
         what = f"{binds}{': ' if route.last_error else ''}{route.last_error}"
         return Finding(name, "failed", what, "check its host, port and credentials")
