@@ -60,7 +60,8 @@ async def test_a_link_cut_in_the_middle_of_a_window_sends_nothing_twice(dsn: str
 
         await until(over, 30, world.statuses)
         counts = await world.statuses()
-        assert counts["DELIVERED"] + counts["SENDING"] == 100
+        # How many were answered before each cut is the clock's choice; that none is lost is not.
+        assert counts.get("DELIVERED", 0) + counts["SENDING"] == 100
         assert counts["SENDING"] > 0
         unknown = "SELECT count(*) FROM message_event WHERE kind = 'unknown_outcome'"
         assert await world.pool.fetchval(unknown) == counts["SENDING"]

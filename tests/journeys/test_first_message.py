@@ -67,6 +67,14 @@ def test_a_test_key_costs_nothing(sandbox: Platform) -> None:
     assert sandbox.call("GET", "/v1/balance", key=account["api_key"])[1] == before
 
 
+def test_a_test_key_reaches_no_live_message(sandbox: Platform) -> None:
+    account = sandbox.answer["account"]
+    path = f"/v1/messages/{sandbox.send(account['api_key'], to='+919876543210', text='Hi')['id']}"
+    for method, call in (("GET", ""), ("GET", "/timeline"), ("POST", "/cancel")):
+        status, problem = sandbox.call(method, path + call, key=account["test_key"])
+        assert (status, problem["code"]) == (404, "message_not_found")
+
+
 def test_the_next_up_goes_on_where_it_was(sandbox: Platform) -> None:
     key = sandbox.answer["account"]["api_key"]
     sandbox.cpaas("down")

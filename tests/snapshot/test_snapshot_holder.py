@@ -177,15 +177,17 @@ async def test_start_says_why_it_cannot(dsn: str) -> None:
 
 @pytest.mark.slow
 async def test_a_restarted_database_needs_nobody(home: Path) -> None:
+    # Fast, but what was committed is there after the crash.
+    tuning = FAST | {"synchronous_commit": "on"}
     settings = config.load({"CPAAS_HOME": str(home), "CPAAS_POSTGRES_PORT": str(free_port())})
-    process = await spawn(embedded.prepare(settings, FAST).command())
+    process = await spawn(embedded.prepare(settings, tuning).command())
     await server.wait_ready(settings, seconds_max=30)
     await migrate.migrate(settings.dsn())
     holder = SnapshotHolder(settings.dsn())
     await holder.start()
     process.send_signal(signal.SIGQUIT)
     await process.communicate()
-    process = await spawn(embedded.prepare(settings, FAST).command())
+    process = await spawn(embedded.prepare(settings, tuning).command())
     try:
         await server.wait_ready(settings, seconds_max=30)
         connection = await asyncpg.connect(settings.dsn())

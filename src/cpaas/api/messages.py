@@ -99,15 +99,23 @@ async def get_message(
 ) -> MessageView:
     """One message as it is now."""
     row = await queries.message(api.pool, caller.account.id, message_id(id))
-    if row is None:
+    if row is None or not _sees(caller, row):
         raise _missing()
     return view(row, api.currency)
+
+
+def _sees(caller: Caller, row: Any) -> bool:
+    """A test key reaches test messages only; a live key all of its account."""
+    return bool(row["is_test"]) or not caller.is_test
 
 
 @get("/v1/messages/{id:str}/timeline", summary="Read a message's life", tags=["Messages"])
 async def get_timeline(api: Api, caller: Caller, id: str) -> Timeline:  # noqa: A002
     """What happened to a message: accepted, routed, sent, answered, receipts, webhooks."""
     key = message_id(id)
+    row = await queries.message(api.pool, caller.account.id, key)
+    if row is None or not _sees(caller, row):
+        raise _missing()
     async with api.pool.acquire() as connection:
         entries = await timeline(connection, caller.account.id, key)
     if entries is None:
@@ -168,7 +176,7 @@ async def cancel_message(api: Api, caller: Caller, id: str) -> MessageView:  # n
     """Takes back a message that no carrier has yet; its price is refunded. 409 once claimed."""
     key, account_id = message_id(id), caller.account.id
     row = await queries.message(api.pool, account_id, key)
-    if row is None:
+    if row is None or not _sees(caller, row):
         raise _missing()
     now_us = api.now_us()
     context = Context(api.snapshots.current, api.instance_id, now_us)
