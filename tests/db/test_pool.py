@@ -18,7 +18,7 @@ async def micros_pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
         min_size=1,
         max_size=2,
         application_name="tests",
-        encode_timestamps_as_micros=True,
+        data_plane=True,
     )
     yield pool
     await pool.close()

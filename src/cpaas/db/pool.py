@@ -9,8 +9,6 @@ import asyncpg
 
 from cpaas.db.codecs import set_codecs
 
-# PostgreSQL counts microseconds from 2000-01-01; we count them from 1970-01-01.
-EPOCH_2000_MICROS = 946_684_800_000_000
 CONNECT_SECONDS_MAX = 10
 COMMAND_SECONDS_MAX = 60
 STATEMENT_CACHE_SIZE = 512
@@ -22,21 +20,18 @@ async def create_pool(
     min_size: int,
     max_size: int,
     application_name: str,
-    encode_timestamps_as_micros: bool = False,
     data_plane: bool = False,
 ) -> asyncpg.Pool:
     """A pool whose connections are not reset between users: set nothing that outlives its
     transaction, and take session-level advisory locks on a connection of their own.
 
-    With `encode_timestamps_as_micros` a timestamptz is an int of microseconds since 1970;
-    with `data_plane` that, ids as 16 bytes and JSON as Python values (`codecs.set_codecs`).
+    With `data_plane` a timestamptz is an int of microseconds since 1970, an id 16 bytes and JSON a
+    Python value (`codecs.set_codecs`).
     """
 
     async def initialise(connection: asyncpg.Connection) -> None:
         if data_plane:
             await set_codecs(connection)
-        elif encode_timestamps_as_micros:
-            await timestamps_as_micros(connection)
 
     pool: asyncpg.Pool = await asyncpg.create_pool(
         dsn,
@@ -63,25 +58,6 @@ async def create_pool(
         },
     )
     return pool
-
-
-async def timestamps_as_micros(connection: asyncpg.Connection) -> None:
-    """Makes this connection read and write timestamptz as microseconds since 1970."""
-    await connection.set_type_codec(
-        "timestamptz",
-        schema="pg_catalog",
-        format="tuple",
-        encoder=_encode_micros,
-        decoder=_decode_micros,
-    )
-
-
-def _encode_micros(micros: int) -> tuple[int]:
-    return (micros - EPOCH_2000_MICROS,)
-
-
-def _decode_micros(value: tuple[int]) -> int:
-    return value[0] + EPOCH_2000_MICROS
 
 
 async def _keep_session(_connection: Any) -> None:

@@ -29,10 +29,6 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 FINAL: Final[frozenset[Status]] = frozenset(
     {"DELIVERED", "READ", "FAILED", "REJECTED", "EXPIRED", "BLOCKED", "CANCELLED"}
 )
-#: statuses of a message that was given to a carrier.
-HANDED_OVER: Final[frozenset[Status]] = frozenset(
-    {"SUBMITTED", "DELIVERED", "READ", "FAILED", "EXPIRED"}
-)
 
 
 def may_follow(before: Status, after: Status) -> bool:
