@@ -147,6 +147,18 @@ async def test_blocked_is_stored_unpaid_and_told(world: Desk) -> None:
     assert (event.type, event.message_id) == ("message.blocked", rows[0]["id"])
 
 
+async def test_an_entry_of_another_channel_or_account_blocks_nothing(world: Desk) -> None:
+    one, two = await world.account("one"), await world.account("two")
+    await world.pool.execute(
+        "INSERT INTO blacklist_entry (account_id, number, channel) VALUES"
+        " ($1, $3, 'whatsapp'), ($1, $4, 'sms'), ($2, $3, '')",
+        one, two, "+919800000000", "+919800000001",
+    )  # fmt: skip
+    assert await world.send(one, numbers(2)) is None
+    rows = await world.pool.fetch("SELECT status FROM message ORDER BY id")
+    assert [row["status"] for row in rows] == ["QUEUED", "BLOCKED"]
+
+
 async def test_a_low_balance_is_told_once(world: Desk) -> None:
     one = await world.account(balance=4 * PRICE)
     await world.pool.execute("UPDATE wallet SET low_balance_micro = $1", 2 * PRICE)

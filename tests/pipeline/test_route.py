@@ -110,17 +110,53 @@ async def test_expired_in_the_queue_is_refunded(step: Step) -> None:
     assert await step.routed("smpp1") == []
 
 
+BLOCK = "INSERT INTO blacklist_entry (account_id, number, channel, source) VALUES ($1, $2, $3, $4)"
+NUMBER = "+919876543210"
+
+
 async def test_the_blacklist_is_asked_again_after_a_minute(step: Step) -> None:
-    envelope = await step.message()
-    await step.world.pool.execute(
-        "INSERT INTO blacklist_entry (account_id, number) VALUES (0, $1)", envelope.messages[0].to
-    )
-    young = await step.world.message("QUEUED", plan=[])
+    envelope = await step.message(to=NUMBER)
+    await step.world.pool.execute(BLOCK, 0, NUMBER, "", "manual")
+    young = await step.world.message("QUEUED", plan=[], to=NUMBER)
     step.world.now_us += 61_000_000
-    await step.put(msgspec.structs.replace(young, checked_us=step.world.now_us))
+    await step.put(msgspec.structs.replace(young, checked_us=step.world.now_us, scheduled=False))
     await step.router.turn()
     assert (await step.world.row(envelope))["status"] == "BLOCKED"
     assert (await step.world.row(young))["status"] == "QUEUED"
+    await step.world.money_adds_up()
+
+
+async def test_the_blacklist_is_asked_before_a_scheduled_message_goes(step: Step) -> None:
+    before = await step.world.balance()
+    envelope = await step.message(status="SCHEDULED", to=NUMBER)
+    await step.world.pool.execute(BLOCK, 1, NUMBER, "sms", "manual")
+    await step.router.turn()
+    row = await step.world.row(envelope)
+    assert (row["status"], row["refunded_micro"]) == ("BLOCKED", row["price_micro"])
+    assert await step.world.balance() == before
+    assert len(await step.world.items("cpaas.webhook")) == 1
+
+
+async def test_an_otp_passes_a_stop_if_the_platform_allows(step: Step) -> None:
+    allowed = msgspec.structs.replace(step.world.snapshot, settings={"opt_out_allows_otp": True})
+    await step.world.pool.execute(BLOCK, 1, NUMBER, "sms", "opt_out")
+    await step.world.pool.execute(BLOCK, 1, "+919876543211", "sms", "manual")
+    await step.world.pool.execute(BLOCK, 1, "+919876543212", "whatsapp", "manual")
+    refused = await step.message(to=NUMBER, lane="otp")
+    await step.router.turn()
+    step.world.snapshot = allowed
+    passes = await step.message(to=NUMBER, lane="otp")
+    blocked = [
+        await step.message(to=NUMBER),
+        await step.message(to="+919876543211", lane="otp"),
+    ]
+    other_channel = await step.message(to="+919876543212")
+    await step.router.turn()
+    await step.router.turn()
+    states = [
+        (await step.world.row(one))["status"] for one in (refused, passes, *blocked, other_channel)
+    ]
+    assert states == ["BLOCKED", "QUEUED", "BLOCKED", "BLOCKED", "QUEUED"]
     await step.world.money_adds_up()
 
 

@@ -74,7 +74,7 @@ async def test_tables_of_traffic_bump_no_version(pool: asyncpg.Pool) -> None:
     await pool.execute("INSERT INTO wallet (account_id) VALUES ($1)", account)
     await pool.execute("UPDATE wallet SET balance_micro = 5")
     await pool.execute("INSERT INTO queue_item (queue, payload) VALUES ('q', '')")
-    await pool.execute("INSERT INTO blacklist_entry (number) VALUES ('91')")
+    await pool.execute("INSERT INTO blacklist_entry (number) VALUES ('+919876543210')")
     assert await pool.fetchval("SELECT sum(version) FROM config_version") == before
 
 

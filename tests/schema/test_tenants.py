@@ -45,7 +45,7 @@ async def accounts(owner: asyncpg.Connection) -> tuple[int, int]:
             account,
         )
         await owner.execute(
-            "INSERT INTO blacklist_entry (account_id, number) VALUES ($1, '91')", account
+            "INSERT INTO blacklist_entry (account_id, number) VALUES ($1, '+919876543210')", account
         )
         await owner.execute(
             "INSERT INTO app_user (username, password, role, account_id)"
@@ -58,7 +58,7 @@ async def accounts(owner: asyncpg.Connection) -> tuple[int, int]:
             new_id(), account,
         )  # fmt: skip
     await owner.execute("INSERT INTO price (channel, amount_micro) VALUES ('sms', 2)")
-    await owner.execute("INSERT INTO blacklist_entry (number) VALUES ('92')")
+    await owner.execute("INSERT INTO blacklist_entry (number) VALUES ('+919876543211')")
     await owner.execute("INSERT INTO app_user (username, password, role) VALUES ('a','!','ADMIN')")
     return made[0], made[1]
 
@@ -146,8 +146,8 @@ async def test_another_accounts_rows_cannot_be_written(
     ours, theirs = accounts
     attempts = (
         f"INSERT INTO sender (account_id, channel, value) VALUES ({theirs}, 'sms', 'STOLEN')",
-        f"INSERT INTO blacklist_entry (account_id, number) VALUES ({theirs}, '93')",
-        "INSERT INTO blacklist_entry (number) VALUES ('93')",
+        f"INSERT INTO blacklist_entry (account_id, number) VALUES ({theirs}, '+919876543212')",
+        "INSERT INTO blacklist_entry (number) VALUES ('+919876543212')",
         f"INSERT INTO api_key (account_id, kind, digest, prefix) VALUES ({theirs},'live','x','x')",
         "INSERT INTO app_user (username, password, role) VALUES ('evil', '!', 'ADMIN')",
     )

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 
+from cpaas.blacklist import check as blacklist
+from cpaas.blacklist import queries as blacklist_queries
 from cpaas.db.trouble import AWAY, is_passing
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
@@ -301,13 +303,16 @@ class Acceptor:
     async def _look_for_blocked(self, connection: Any, part: list[Submission]) -> None:
         numbers = sorted({message.to for one in part for message in one.messages})
         accounts = sorted({0, *(one.author.account_id for one in part)})
-        rows = await queries.blocked(connection, numbers, accounts)
-        everybody = {row[0] for row in rows if row[1] == 0}
-        own: dict[int, set[str]] = {}
-        for number, account_id in rows:
-            own.setdefault(account_id, set()).add(number)
-        for submission in part:
-            submission.blocked = everybody | own.get(submission.author.account_id, set())
+        rows = await blacklist_queries.look_up(connection, numbers, accounts)
+        stops = blacklist.by_number(rows)
+        settings = self._snapshots.current.settings
+        for one in part:
+            account_id, channel, lane = one.author.account_id, one.channel, one.lane
+            one.blocked = {
+                number
+                for number in ({m.to for m in one.messages} & stops.keys() if stops else ())
+                if blacklist.is_blocked(stops[number], account_id, channel, lane, settings)
+            }
 
     async def _resolve(self, pid: int, part: list[Submission]) -> None:
         """The commit's answer was lost: tell each submission the truth, or that it is unknown."""

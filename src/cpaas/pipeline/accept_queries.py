@@ -95,10 +95,6 @@ SELECT ARRAY (SELECT account_id FROM unpaid),
     CASE WHEN ${_AT + 11}::text <> '' THEN pg_notify('queue', ${_AT + 11}::text) END
 """
 
-BLOCKED: Final = """
-SELECT number, account_id FROM blacklist_entry
-WHERE number = ANY ($1::text[]) AND account_id = ANY ($2::bigint[])
-"""
 ANSWERED: Final = """
 SELECT account_id, key, body_hash, status, response,
     created_at < now() - interval '24 hours' AS expired
@@ -116,12 +112,6 @@ async def store(
     """
     row = await connection.fetchrow(STORE, *columns)
     return list(row[0]), [(one[0], one[1], one[2]) for one in row[1]]
-
-
-async def blocked(connection: Any, numbers: list[str], accounts: list[int]) -> list[Any]:
-    """(number, account_id) of blacklist entries; `accounts` must hold 0 for the global ones."""
-    rows: list[Any] = await connection.fetch(BLOCKED, numbers, accounts)
-    return rows
 
 
 async def answered(connection: Any, accounts: list[int], keys: list[str]) -> list[Any]:

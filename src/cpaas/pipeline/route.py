@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from cpaas.blacklist import check as blacklist
+from cpaas.blacklist import queries as blacklist_queries
 from cpaas.broker import embedded
 from cpaas.broker.base import Consumer, Item
 from cpaas.broker.topology import gateway_queue
@@ -216,7 +218,8 @@ class Router:
             if due:
                 await route_queries.make_due(connection, due)
             if numbers:
-                sorter.blocked = await route_queries.blocked(connection, accounts, numbers)
+                rows = await blacklist_queries.look_up(connection, numbers, accounts)
+                sorter.stops = blacklist.by_number(rows)
             for one in work:
                 sorter.sort(one)
             if sorter.finishes and not (due or numbers):

@@ -1,4 +1,4 @@
-"""SQL of the route step: what is due, and who must get no message any more."""
+"""SQL of the route step: what is due, and what still waits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,18 +13,6 @@ async def make_due(connection: Any, ids: Sequence[bytes]) -> None:
         """,
         ids, ids[0], ids[-1],
     )  # fmt: skip
-
-
-async def blocked(
-    connection: Any, account_ids: Sequence[int], numbers: Sequence[str]
-) -> set[tuple[int, str]]:
-    """The (account id or 0 for all, number) pairs that are on the blacklist."""
-    rows = await connection.fetch(
-        "SELECT account_id, number FROM blacklist_entry"
-        " WHERE number = any($1::text[]) AND account_id = any($2::bigint[])",
-        numbers, [0, *account_ids],
-    )  # fmt: skip
-    return {(row[0], row[1]) for row in rows}
 
 
 async def lock_waiting(connection: Any, ids: Sequence[bytes]) -> set[bytes]:

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from cpaas.blacklist.check import is_blocked
+from cpaas.blacklist.types import Stop
 from cpaas.broker.base import Item, NewItem
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
@@ -35,7 +37,8 @@ class Sorter:
     def __init__(self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int) -> None:
         self.snapshot = snapshot
         self.now_us = now_us
-        self.blocked: set[tuple[int, str]] = set()
+        #: what the blacklist says of the numbers that were asked.
+        self.stops: dict[str, list[Stop]] = {}
         self.done: list[int] = []
         self.released: list[int] = []
         self.finishes: list[Finish] = []
@@ -70,7 +73,7 @@ class Sorter:
         """Numbers and accounts of envelopes whose last look at the blacklist is old."""
         old = [one.envelope for one in work if self._is_old(one.envelope)]
         numbers = {message.to for envelope in old for message in envelope.messages}
-        return sorted(numbers), sorted({envelope.account_id for envelope in old})
+        return sorted(numbers), sorted({0, *(envelope.account_id for envelope in old)})
 
     def sort(self, one: Work) -> None:
         """Decides on one item: all of it, or it is given back."""
@@ -103,16 +106,18 @@ class Sorter:
         self.done.append(item.id)
 
     def _is_old(self, envelope: Envelope) -> bool:
-        return envelope.checked_us + RECHECK_US < self.now_us
+        """Whether it was checked long ago, or waited for its time: then it is checked again."""
+        return envelope.scheduled or envelope.checked_us + RECHECK_US < self.now_us
 
     def _ended(self, envelope: Envelope, message: Outgoing, *, is_old: bool) -> bool:
         """Whether the message goes no further, for another reason than its route."""
         if message.valid_until_us <= self.now_us:
             self._end(message, "EXPIRED", "expired", "Its validity ended before it could be sent.")
             return True
-        if is_old and self.blocked:
-            keys = {(0, message.to), (envelope.account_id, message.to)}
-            if keys & self.blocked:
+        if is_old and message.to in self.stops:
+            account_id, lane = envelope.account_id, envelope.lane
+            stops = self.stops[message.to]
+            if is_blocked(stops, account_id, self._channel, lane, self.snapshot.settings):
                 self._end(message, "BLOCKED", "blocked", "The number is on the blacklist.")
                 return True
         return False

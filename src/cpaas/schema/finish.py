@@ -22,6 +22,8 @@ CONFIGURATION = {
 }
 #: audited, but no part of the snapshot.
 AUDITED = {"app_user": "id", "service_state": "service"}
+#: audited once a statement: too many rows may come at once.
+AUDITED_TOGETHER = ("blacklist_entry",)
 APPEND_ONLY = ("ledger_entry", "audit_log")
 #: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
 EXTERNAL = {"queue_item": "payload", "dead_letter": "payload"}
@@ -50,6 +52,16 @@ def _triggers(cursor: CursorWrapper) -> None:
             "AFTER INSERT OR UPDATE OR DELETE",
             f"FOR EACH ROW EXECUTE FUNCTION cpaas_audit('{key}')",
         )
+    for table in AUDITED_TOGETHER:
+        for event, rows in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            _trigger(
+                cursor,
+                f"audit_{event.lower()}",
+                table,
+                f"AFTER {event}",
+                f"REFERENCING {rows} TABLE AS changed"
+                " FOR EACH STATEMENT EXECUTE FUNCTION cpaas_audit_many()",
+            )
     _trigger(
         cursor,
         "service_state_changed",

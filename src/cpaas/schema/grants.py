@@ -28,7 +28,7 @@ TENANT = {
     "message_part": "SELECT",
     "message_event": "SELECT",
     "inbound_message": "SELECT",
-    "blacklist_entry": "SELECT, INSERT, DELETE",
+    "blacklist_entry": ("SELECT, INSERT (account_id, number, channel, reason, created_by), DELETE"),
     "webhook_endpoint": (
         "SELECT, INSERT,"
         " UPDATE (url, events, secret, previous_secret, previous_until, active, disabled_reason)"

@@ -99,16 +99,33 @@ class Sender(models.Model):
 
 
 class BlacklistEntry(models.Model):
-    """A number that gets no message: of one account, or of all (account_id 0)."""
+    """A number that gets no message: of one account, or of all (account_id 0).
+
+    channel "" = every channel. source: manual, import, api or opt_out (the recipient said STOP).
+    """
 
     account_id = models.BigIntegerField(db_default=0)
     number = models.TextField()
+    channel = fields.text()
     reason = fields.text()
+    source = fields.text("manual")
     created_by = fields.text()
     created_at = fields.created()
 
     class Meta:
         db_table = "blacklist_entry"
         constraints = [
-            models.UniqueConstraint(fields=("number", "account_id"), name="blacklist_entry_once")
+            models.UniqueConstraint(
+                fields=("number", "account_id", "channel"), name="blacklist_entry_once"
+            ),
+            # A number in another form would block nothing, and nobody would be told.
+            models.CheckConstraint(
+                condition=models.Q(number__regex=r"^\+[1-9][0-9]{6,14}$"),
+                name="blacklist_entry_number",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(channel__in=("", "sms", "whatsapp", "rcs", "voice")),
+                name="blacklist_entry_channel",
+            ),
         ]
+        indexes = [models.Index(fields=("account_id", "id"), name="blacklist_entry_account")]

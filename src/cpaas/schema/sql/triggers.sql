@@ -57,6 +57,29 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- As cpaas_audit for tables that take millions of rows at once: few rows are told one by one, many
+-- as one entry per account with their number. The transition table is called changed.
+CREATE OR REPLACE FUNCTION cpaas_audit_many() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    who text := coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user);
+    at_address text := coalesce(current_setting('app.address', true), '');
+    why text := coalesce(current_setting('app.note', true), '');
+    is_gone boolean := TG_OP = 'DELETE';
+    few boolean := (SELECT count(*) FROM (SELECT FROM changed LIMIT 21) c) <= 20;
+BEGIN
+    INSERT INTO audit_log (actor, address, action, table_name, row_id, account_id, before, after, note)
+    SELECT who, at_address, lower(TG_OP), TG_TABLE_NAME, told.row_id, told.account_id,
+        CASE WHEN is_gone THEN told.body END, CASE WHEN NOT is_gone THEN told.body END, why
+    FROM (
+        SELECT c.id::text AS row_id, c.account_id, to_jsonb(c) AS body FROM changed c WHERE few
+        UNION ALL
+        SELECT '', c.account_id, jsonb_build_object('rows', count(*), 'first_id', min(c.id),
+            'last_id', max(c.id)) FROM changed c WHERE NOT few GROUP BY c.account_id
+    ) told;
+    RETURN NULL;
+END $$;
+
 -- The ledger and the audit log only grow. Sealing (the hash, once) is the one change allowed.
 CREATE OR REPLACE FUNCTION cpaas_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
