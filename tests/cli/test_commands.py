@@ -230,3 +230,18 @@ def test_no_database_is_told_in_two_lines(run: Run, monkeypatch: pytest.MonkeyPa
     answer = run("account", "list", code=1)
     assert "does not answer" in answer["error"]
     assert answer["todo"] == "check CPAAS_DSN"
+
+
+def test_carrier_costs_by_prefix(run: Run) -> None:
+    run("route", "create", "smpp9", "--host", "127.0.0.1", "--port", "2776", "--system-id", "u")
+    run("route", "cost", "set", "smpp9", "0.03", "--prefix", "+91")
+    run("route", "cost", "set", "smpp9", "0.02", "--prefix", "91")
+    run("route", "cost", "set", "smpp9", "0.05")
+    assert run("route", "cost", "list", "smpp9")["costs"] == [
+        {"route": "smpp9", "prefix": "", "amount": "0.0500"},
+        {"route": "smpp9", "prefix": "91", "amount": "0.0200"},
+    ]
+    assert run("route", "cost", "delete", "smpp9", "--prefix", "91")["deleted"]
+    assert "no cost" in run("route", "cost", "delete", "smpp9", "--prefix", "91", code=1)["error"]
+    assert "no route" in run("route", "cost", "set", "nope", "1", code=1)["error"]
+    assert "amount" in run("route", "cost", "set", "smpp9", "0,1", code=1)["error"]

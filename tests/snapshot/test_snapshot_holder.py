@@ -73,6 +73,11 @@ async def test_every_table_is_there_within_a_second(holder: SnapshotHolder, pool
         " (NULL, 'sms', $2, 0, true)",
         one, route,
     )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO route_cost (route_id, prefix, amount_micro) VALUES"
+        " ($1, '91', 30), ($1, '9198', 40), ($1, '44', 0)",
+        route,
+    )
     await pool.execute("INSERT INTO assigned_route (account_id, channel, route_id)"
                        " VALUES ($1, 'sms', $2)", one, route)  # fmt: skip
     await pool.execute(
@@ -93,6 +98,8 @@ async def test_every_table_is_there_within_a_second(holder: SnapshotHolder, pool
     assert prices == [1, 2, 3]
     assert now.routes_by_name["smpp1"] is now.routes[route]
     assert now.routes[route].settings == {"a": 1}
+    costs = [now.carrier_cost(route, number) for number in ("9198", "9177", "4477", "1555")]
+    assert costs == [40, 30, 0, None]
     order = [(rule.priority, rule.account_id) for rule in now.rules["sms"]]
     assert order == [(0, None), (1, one), (1, None)]
     assert isinstance(now.rules["sms"][0], Rule)

@@ -101,9 +101,11 @@ def decide(context: Context, answer: Answer) -> Step:
 
 
 def _submitted(context: Context, answer: Answer) -> Finish:
-    route = context.snapshot.routes.get(answer.route_id)
     message = answer.message
-    cost = 0 if route is None or answer.envelope.is_test else route.cost_micro * message.segments
+    cost = 0
+    if not answer.envelope.is_test:
+        each = context.snapshot.carrier_cost(answer.route_id, message.to.removeprefix("+"))
+        cost = (each or 0) * message.segments
     return Finish(
         message.id, "SUBMITTED", answer.at_us, message.attempt, answer.route_id,
         next((clean(one) for one in answer.provider_ids if one), None), cost,

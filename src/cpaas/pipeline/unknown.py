@@ -194,8 +194,8 @@ async def _apply(
 
 
 def _cost(context: Context, row: Left) -> int:
-    route = context.snapshot.routes.get(row.route_id)
-    return 0 if route is None or row.is_test else route.cost_micro * row.segments
+    each = context.snapshot.carrier_cost(row.route_id, row.recipient.removeprefix("+"))
+    return 0 if row.is_test else (each or 0) * row.segments
 
 
 def _note(context: Context, row: Left, kind: str, text: str) -> Note:

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from cpaas.routes.types import NewRoute, NewRule, RouteRow, RuleRow
+from cpaas.routes.types import CostRow, NewRoute, NewRule, RouteRow, RuleRow
 
 _ROUTE = """
     SELECT r.id, r.name, r.label, r.channel, r.dialect, r.host, r.port, r.active, r.simulated,
@@ -82,6 +82,38 @@ async def delete_route(connection: asyncpg.Connection, name: str) -> bool:
     """Removes a route; False when there is none of that name."""
     status = await connection.execute("DELETE FROM route WHERE name = $1", name)
     return bool(status != "DELETE 0")
+
+
+async def set_cost(
+    connection: asyncpg.Connection, route_id: int, prefix: str, amount_micro: int
+) -> None:
+    """What the carrier takes for numbers that start so; replaces what was said before."""
+    await connection.execute(
+        "INSERT INTO route_cost (route_id, prefix, amount_micro) VALUES ($1, $2, $3)"
+        " ON CONFLICT (route_id, prefix) DO UPDATE SET amount_micro = excluded.amount_micro",
+        route_id, prefix, amount_micro,
+    )  # fmt: skip
+
+
+async def delete_cost(connection: asyncpg.Connection, route_id: int, prefix: str) -> bool:
+    """Forgets what was said for a prefix; False when nothing was."""
+    status = await connection.execute(
+        "DELETE FROM route_cost WHERE route_id = $1 AND prefix = $2", route_id, prefix
+    )
+    return bool(status != "DELETE 0")
+
+
+async def costs(
+    connection: asyncpg.Connection, *, route: str = "", most: int = 10_000
+) -> list[CostRow]:
+    """Carrier costs by route and prefix; the route's own cost stands under no prefix here."""
+    rows = await connection.fetch(
+        "SELECT r.name, c.prefix, c.amount_micro FROM route_cost c"
+        " JOIN route r ON r.id = c.route_id WHERE $1 = '' OR r.name = $1"
+        " ORDER BY r.name, c.prefix LIMIT $2",
+        route, most,
+    )  # fmt: skip
+    return [CostRow(*row) for row in rows]
 
 
 async def insert_rule(connection: asyncpg.Connection, rule: NewRule, route_id: int) -> int:

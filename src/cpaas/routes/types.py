@@ -74,6 +74,14 @@ class RouteRow(msgspec.Struct, frozen=True):
     last_error: str
 
 
+class CostRow(msgspec.Struct, frozen=True):
+    """What a route's carrier takes for a unit to numbers that start so."""
+
+    route: str
+    prefix: str
+    amount_micro: int
+
+
 class NewRule(msgspec.Struct, frozen=True, kw_only=True):
     """A routing rule; `account_id` None = ALL, empty conditions match everything."""
 

@@ -16,6 +16,7 @@ CONFIGURATION = {
     "price": "id",
     "sender": "id",
     "route": "id",
+    "route_cost": "id",
     "routing_rule": "id",
     "webhook_endpoint": "account_id",
     "platform_setting": "name",

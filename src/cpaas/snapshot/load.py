@@ -122,6 +122,13 @@ async def _routes(connection: asyncpg.Connection) -> _Fields:
     return {"routes": found, "routes_by_name": {route.name: route for route in found.values()}}
 
 
+async def _route_costs(connection: asyncpg.Connection) -> _Fields:
+    found: dict[int, list[tuple[str, int]]] = {}
+    for route_id, prefix, micro in await queries.route_costs(connection):
+        found.setdefault(route_id, []).append((prefix, micro))
+    return {"route_costs": {key: tuple(values) for key, values in found.items()}}
+
+
 async def _rules(connection: asyncpg.Connection) -> _Fields:
     found: dict[str, list[Rule]] = {}
     for row in await queries.rules(connection):
@@ -157,6 +164,7 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "sender": _senders,
     "price": _prices,
     "route": _routes,
+    "route_cost": _route_costs,
     "routing_rule": _rules,
     "assigned_route": _assigned,
     "webhook_endpoint": _webhooks,

@@ -56,6 +56,13 @@ async def routes(connection: asyncpg.Connection) -> Rows:
     )
 
 
+async def route_costs(connection: asyncpg.Connection) -> Rows:
+    """All carrier costs, longest prefix first."""
+    return await connection.fetch(
+        "SELECT route_id, prefix, amount_micro FROM route_cost ORDER BY length(prefix) DESC, prefix"
+    )
+
+
 async def rules(connection: asyncpg.Connection) -> Rows:
     """Active rules in order of evaluation."""
     return await connection.fetch(

@@ -108,6 +108,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     Sender. default_senders: (account id, channel) -> Sender. prices: (account id or 0, channel,
     category) -> ((prefix, micro-units), longest prefix first). rules: channel -> active rules in
     order of evaluation. assigned: (account id, channel) -> route id. settings: platform settings.
+    route_costs: route id -> ((prefix, micro-units), longest prefix first).
     """
 
     version: int
@@ -122,6 +123,18 @@ class Snapshot(msgspec.Struct, frozen=True):
     assigned: dict[tuple[int, str], int]
     webhooks: dict[int, WebhookEndpoint]
     settings: dict[str, object]
+    route_costs: dict[int, tuple[tuple[str, int], ...]] = {}
+
+    def carrier_cost(self, route_id: int, number: str) -> int | None:
+        """What the carrier takes for a unit to digits `number`; None when nobody said.
+
+        The longest prefix wins, then the route's own cost; that is 0 where nobody said.
+        """
+        for prefix, micro in self.route_costs.get(route_id, ()):
+            if number.startswith(prefix):
+                return micro
+        route = self.routes.get(route_id)
+        return route.cost_micro or None if route is not None else None
 
     def price(self, account_id: int, channel: str, category: str, number: str) -> int | None:
         """Price in micro-units for digits `number` without plus; None when none is set.

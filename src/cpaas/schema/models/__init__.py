@@ -18,7 +18,7 @@ from cpaas.schema.models.operations import (
     ServiceInstance,
     ServiceState,
 )
-from cpaas.schema.models.routing import BlacklistEntry, Route, RoutingRule, Sender
+from cpaas.schema.models.routing import BlacklistEntry, Route, RouteCost, RoutingRule, Sender
 from cpaas.schema.models.traffic import (
     CounterMinute,
     DeadLetter,
@@ -32,7 +32,8 @@ from cpaas.schema.models.traffic import (
 __all__ = [
     "Account", "ApiKey", "AssignedRoute", "AuditLog", "BlacklistEntry", "ConfigVersion",
     "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
-    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteLease",
-    "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential",
-    "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost",
+    "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState",
+    "SmppCredential", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
+    "WebhookEndpoint",
 ]  # fmt: skip

@@ -46,6 +46,23 @@ class Route(models.Model):
         ]
 
 
+class RouteCost(models.Model):
+    """What a carrier takes for a unit to numbers that start so; '' = every number."""
+
+    route = models.ForeignKey(Route, models.CASCADE)
+    prefix = fields.text()
+    amount_micro = models.BigIntegerField()
+
+    class Meta:
+        db_table = "route_cost"
+        constraints = [
+            models.UniqueConstraint(fields=("route", "prefix"), name="route_cost_once"),
+            models.CheckConstraint(
+                condition=models.Q(amount_micro__gte=0), name="route_cost_not_negative"
+            ),
+        ]
+
+
 class RoutingRule(models.Model):
     """Which route takes a message: lowest priority first, own before ALL, older first."""
 
