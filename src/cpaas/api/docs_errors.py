@@ -17,6 +17,8 @@ _ELSEWHERE: Final = (
     (401, "missing_key", "There is no API key in the request"),
     (401, "invalid_key", "The API key is not valid"),
     (403, "ip_not_allowed", "The key may not be used from this address"),
+    (403, "live_key_required", "A test key may not do this"),
+    (404, "blacklist_entry_not_found", "There is no such entry in your blacklist"),
     (404, "not_found", "There is no such thing in your account"),
     (404, "message_not_found", "There is no such message in your account"),
     (404, "delivery_not_found", "There is no such delivery in your account"),

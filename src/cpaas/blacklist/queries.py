@@ -91,3 +91,31 @@ async def stopping(connection: Any, account_id: int, number: str) -> list[Entry]
         account_id, number,
     )  # fmt: skip
     return [Entry(**row) for row in rows]
+
+
+async def prepare_import(connection: Any) -> None:
+    """Makes the table that COPY fills, for this transaction."""
+    await connection.execute(
+        "CREATE TEMPORARY TABLE blacklist_import (number text, channel text, reason text)"
+        " ON COMMIT DROP"
+    )
+
+
+async def import_entries(
+    connection: Any, account_id: int, entries: Sequence[NewEntry], *, created_by: str
+) -> int:
+    """Blocks many numbers by COPY, after `prepare_import`; returns how many are new."""
+    await connection.copy_records_to_table(
+        "blacklist_import", records=[(one.number, one.channel, one.reason) for one in entries]
+    )
+    status: str = await connection.execute(
+        """
+        INSERT INTO blacklist_entry (account_id, number, channel, reason, source, created_by)
+        SELECT DISTINCT ON (number, channel) $1::bigint, number, channel, reason, 'import', $2
+        FROM blacklist_import ORDER BY number, channel
+        ON CONFLICT (number, account_id, channel) DO NOTHING
+        """,
+        account_id, created_by,
+    )  # fmt: skip
+    await connection.execute("TRUNCATE blacklist_import")
+    return int(status.rsplit(maxsplit=1)[-1])

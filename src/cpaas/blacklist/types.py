@@ -1,6 +1,6 @@
 """A blacklist entry as lists show it, and as the pipeline asks for it."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,11 +36,19 @@ class NewEntry(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class BadRow(msgspec.Struct, frozen=True):
+    """A row of a file that is left out: its number, what stood there, and why."""
+
+    row: int
+    value: str
+    reason: str
+
+
 class Imported(msgspec.Struct):
-    """What an import did. bad: the first rows that were left out, {row, value, reason}."""
+    """What an import did, in rows; `bad` holds the first of the rejected ones."""
 
     rows: int = 0
     added: int = 0
     known: int = 0
     rejected: int = 0
-    bad: list[dict[str, Any]] = []
+    bad: list[BadRow] = []

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "admin": Entry("admin", "Make admins, reset passwords."),
     "account": Entry("account", "Make and change accounts."),
     "price": Entry("price", "Set and show prices."),
+    "blacklist": Entry("blacklist", "Block numbers."),
     "sender": Entry("sender", "Request and approve sender ids."),
     "route": Entry("route", "Connect to carriers."),
     "rule": Entry("rule", "Say which messages take which route."),
