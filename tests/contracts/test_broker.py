@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from cpaas.broker import embedded, embedded_queries
-from cpaas.broker.base import Consumer, NewItem
+from cpaas.broker.base import APART_AFTER, Consumer, NewItem
 from cpaas.broker.wakeups import QueueWakeups, payload
 
 QUEUE = "cpaas.sms.submit"
@@ -173,6 +173,25 @@ async def test_an_item_taken_too_often_is_buried(pool: asyncpg.Pool, make: Make)
     consumer = make(tries_max=2, lease_seconds=0)
     assert [len(await consumer.take(1)) for _ in range(3)] == [1, 1, 0]
     assert "taken 2 times" in await pool.fetchval("SELECT reason FROM dead_letter")
+
+
+async def test_what_may_end_its_workers_is_worked_alone(pool: asyncpg.Pool, make: Make) -> None:
+    await put(pool, item(1, body=b"bad"), *[item(n) for n in (2, 3, 4)])
+    # Each taker dies with all that it took, until the item is alone; then only that one counts.
+    sizes = [len(await make(lease_seconds=0).take(10)) for _ in range(APART_AFTER)]
+    assert sizes == [4] * APART_AFTER
+    (suspect,) = await make(lease_seconds=0).take(10)
+    assert suspect.tries == APART_AFTER + 1
+    others = await pool.fetch("SELECT tries FROM queue_item WHERE id <> $1", suspect.id)
+    assert [row[0] for row in others] == [APART_AFTER] * 3
+    consumer = make()
+    async with pool.acquire() as connection:
+        for _ in range(4):
+            taken = await consumer.take(10)
+            assert len(taken) == 1
+            await consumer.complete(connection, [one.id for one in taken if one.account_id > 1])
+            await consumer.release([one.id for one in taken if one.account_id == 1])
+    assert await pool.fetchval("SELECT count(*) FROM dead_letter") == 0
 
 
 async def test_depth_tells_messages_and_age(pool: asyncpg.Pool, make: Make) -> None:

@@ -7,14 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.gateway.harness import Gateway, gateway_world, routed_to, smsc, until
+from tests.gateway.harness import Gateway, gateway_world, now_us, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
 from tests.pipeline.test_route import rule
 from tests.pipeline.world import PRICE, account
 
+from cpaas.broker import embedded
+from cpaas.broker.base import NewItem
 from cpaas.channels.base import Prepared
 from cpaas.channels.sms.link import SmppLink
-from cpaas.messages.envelopes import Envelope, Outgoing
+from cpaas.messages.envelopes import Envelope, Outgoing, pack, unpack
 from cpaas.snapshot.types import Account
 
 
@@ -291,6 +293,30 @@ async def test_a_fault_with_one_message_holds_up_no_other(dsn: str, monkeypatch:
 
         await until(noted)
         await world.money_adds_up()
+
+
+async def test_an_item_that_cannot_be_claimed_is_buried_at_once_and_alone(dsn: str) -> None:
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+        world.now_us = now_us()
+        good = [await world.message("QUEUED", claimed_by=0) for _ in range(4)]
+        bad = await world.message("QUEUED", claimed_by=0)
+        damaged = msgspec.structs.replace(bad, decision="no\0text", plan=[1])
+        async with world.pool.acquire() as connection, connection.transaction():
+            await embedded.publish(
+                connection,
+                [
+                    NewItem("submit_smpp1", 1, 1, 1, pack(one))
+                    for one in [*good[:2], damaged, *good[2:]]
+                ],
+            )
+        world.configure(routed_to(port))
+        await world.settled(DELIVERED=4, QUEUED=1)
+        (letter,) = await world.pool.fetch("SELECT * FROM dead_letter")
+        assert unpack(letter["payload"]).messages[0].id == bad.messages[0].id
+        assert "cannot be delivered" in letter["reason"]
+        assert letter["tries"] == 1
+        assert carrier.stats.submits == 4
+        assert await world.pool.fetchval("SELECT max(attempt) FROM message") == 1
 
 
 @pytest.mark.parametrize("kind", ["udh8", "udh16", "sar", "payload"])

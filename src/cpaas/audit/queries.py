@@ -1,8 +1,10 @@
-"""All SQL of the audit log; it can be read and sealed, never changed."""
+"""All SQL of the audit log; it can be added to, read and sealed, never changed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
+import msgspec
 
 from cpaas.audit.types import Entry
 
@@ -80,3 +82,23 @@ async def newest(
         before_id, actor, table, most,
     )  # fmt: skip
     return [Entry(**row) for row in rows]
+
+
+async def record(
+    connection: Any, action: str, table: str, row_id: str, *, account_id: int = 0,
+    before: dict[str, Any] | None = None, after: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Writes an act that no trigger sees, in the name that `acting` set for the transaction."""
+    await connection.execute(
+        """INSERT INTO audit_log (actor, address, action, table_name, row_id, account_id, before,
+             after, note)
+           SELECT coalesce(nullif(current_setting('app.actor', true), ''),
+               'database:' || session_user), coalesce(current_setting('app.address', true), ''),
+             $1, $2, $3, $4, $5::text::jsonb, $6::text::jsonb,
+             coalesce(current_setting('app.note', true), '')""",
+        action, table, row_id, account_id, _text(before), _text(after),
+    )  # fmt: skip
+
+
+def _text(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

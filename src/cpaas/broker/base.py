@@ -5,7 +5,7 @@ that an item is neither lost nor worked twice without the database knowing.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -31,6 +31,23 @@ class Item(msgspec.Struct, frozen=True):
     messages: int
     tries: int
     payload: bytes
+
+
+#: so many ends without a completion, and an item is worked alone; so many more, and it is buried.
+APART_AFTER: Final = 3
+TRIES_MAX: Final = 10
+
+
+def apart(taken: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """What of a take is worked now, and what is given back.
+
+    An item that was taken several times without an end may be what ended its workers: it goes
+    alone, so that it takes no other along to the dead letters.
+    """
+    suspect = next((item for item in taken if item.tries > APART_AFTER), None)
+    if suspect is None:
+        return list(taken), []
+    return [suspect], [item for item in taken if item is not suspect]
 
 
 class Consumer(Protocol):

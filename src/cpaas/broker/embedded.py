@@ -14,11 +14,10 @@ from typing import Any
 import msgspec
 
 from cpaas.broker import embedded_queries as queries
-from cpaas.broker.base import Item, NewItem
+from cpaas.broker.base import TRIES_MAX, Item, NewItem, apart
 from cpaas.broker.wakeups import QueueWakeups, payload
 
 POLL_SECONDS_MAX = 1.0
-TRIES_MAX = 20
 DEPTH_COUNTED_MAX = 100_000
 #: every so many takes the lanes are served lowest first, so that none waits for ever.
 LOW_LANES_EVERY = 8
@@ -148,6 +147,10 @@ class EmbeddedConsumer:
         if worn:
             await self.bury(worn, f"taken {self._tries_max} times without an end")
             taken = [item for item in taken if item.tries <= self._tries_max]
+        taken, back = apart(taken)
+        if back:
+            await self.release([item.id for item in back])
+            self.more = True
         return taken
 
     def _in_turn(self, taken: list[Item], lanes: Sequence[int]) -> list[Item]:

@@ -5,8 +5,9 @@ Commands talk to the database directly, so that they work while no service runs.
 
 import asyncio
 import getpass
+import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
@@ -16,6 +17,9 @@ from cpaas.cli import output
 from cpaas.cli.database import connected
 from cpaas.db.actor import acting
 from cpaas.kit.errors import InputError
+
+if TYPE_CHECKING:
+    from cpaas.pipeline.transitions import Context
 
 T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
@@ -62,3 +66,19 @@ async def account_named(connection: asyncpg.Connection, name: str) -> AccountRow
 async def account_id(connection: asyncpg.Connection, name: str) -> int | None:
     """The id of the account of that name; None for "" and ALL."""
     return None if name in ("", "ALL") else (await account_named(connection, name)).id
+
+
+async def context(connection: asyncpg.Connection) -> "Context":
+    """What a command needs to change messages as a service would.
+
+    From here on the connection speaks as the data plane does: ids as bytes, times as integers.
+    """
+    from cpaas.db.codecs import set_codecs
+    from cpaas.pipeline.transitions import Context
+    from cpaas.snapshot.load import EMPTY, LOADERS, load
+
+    settings = output.settings()
+    defaults: dict[str, object] = {"currency": settings.currency, "timezone": settings.timezone}
+    snapshot = await load(connection, EMPTY, LOADERS, defaults)
+    await set_codecs(connection)
+    return Context(snapshot, 0, time.time_ns() // 1000)

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import typer
@@ -18,7 +18,7 @@ from cpaas.cli import output
 from cpaas.config import Settings, unknown_names
 
 if TYPE_CHECKING:
-    from cpaas.cli.doctor_queries import RouteBinds
+    from cpaas.cli.doctor_queries import DeadLetters, RouteBinds
     from cpaas.services.catalogue import Service
 
 app = typer.Typer()
@@ -31,6 +31,9 @@ QUEUE_SECONDS_MAX = 60.0
 HEARTBEAT_SECONDS_MAX = 15.0
 ROUTE_REPORT_SECONDS_MAX = 60.0
 PARTITION_DAYS_MIN = 3
+COUNTED_MAX = 10_000
+STUCK_SECONDS_MAX = 3
+STUCK_DAYS = 4
 ANCESTORS_MAX = 64
 
 
@@ -167,6 +170,11 @@ async def check_database(settings: Settings) -> list[Finding]:
                 check_queue(depth.queue, depth.items, depth.oldest_seconds)
                 for depth in await queries.queue_depths(connection)
             ]
+            findings += [check_dead(dead) for dead in await queries.dead_letters(connection)]
+            findings.append(
+                check_receipts(await queries.receipts_given_up(connection, COUNTED_MAX))
+            )
+            findings.append(await _stuck(connection))
             findings += [check_route(route) for route in await queries.route_binds(connection)]
             findings += [
                 check_heartbeat(f"{beat.service} on {beat.host} (pid {beat.pid})", beat.seconds_ago)
@@ -200,6 +208,48 @@ def check_queue(queue: str, items: int, oldest_seconds: float) -> Finding:
         todo = "see whether its service runs and its carrier is connected"
         return Finding(queue, "warning", what, todo)
     return Finding(queue, "ok", what)
+
+
+def check_dead(dead: "DeadLetters") -> Finding:
+    """What nobody could work waits for a person's decision."""
+    what = f"{dead.letters} dead letters, {dead.messages} messages; the newest: {dead.reason}"
+    todo = f"`cpaas deadletter show {dead.newest_id}`, then replay or discard"
+    return Finding(f"{dead.queue}.dead", "warning", what[:200], todo)
+
+
+def check_receipts(given_up: int) -> Finding:
+    """A receipt without a message points to a wrong message id mode, or to another's traffic."""
+    if given_up:
+        what = f"{given_up} found no message within 72 hours"
+        todo = "see `cpaas receipt list`; check the route's message_id_mode"
+        return Finding("receipts", "warning", what, todo)
+    return Finding("receipts", "ok", "every receipt found its message, or still may")
+
+
+def check_stuck(by_status: dict[str, int] | None) -> Finding:
+    """Messages that should long have gone on; None: they could not be counted in time."""
+    if by_status is None:
+        what = f"not counted within {STUCK_SECONDS_MAX} s: the tables are large"
+        return Finding("messages", "warning", what, "look at them: `cpaas message stuck`")
+    if by_status:
+        what = ", ".join(f"{count} {status}" for status, count in by_status.items())
+        return Finding("messages", "warning", f"stuck: {what}", "see `cpaas message stuck`")
+    return Finding("messages", "ok", "none is stuck")
+
+
+async def _stuck(connection: Any) -> Finding:
+    import asyncpg
+
+    from cpaas.cli import queries
+    from cpaas.kit.ids import lowest_at
+
+    since = lowest_at(int((time.time() - STUCK_DAYS * 86_400) * 1000))
+    try:
+        async with connection.transaction():
+            await queries.limit_statements(connection, STUCK_SECONDS_MAX)
+            return check_stuck(await queries.count_stuck(connection, since, COUNTED_MAX))
+    except asyncpg.QueryCanceledError:
+        return check_stuck(None)
 
 
 def check_route(route: "RouteBinds") -> Finding:

@@ -23,6 +23,16 @@ class RouteBinds(msgspec.Struct, frozen=True):
     reported_seconds_ago: float | None
 
 
+class DeadLetters(msgspec.Struct, frozen=True):
+    """The dead letters of one queue."""
+
+    queue: str
+    letters: int
+    messages: int
+    newest_id: int
+    reason: str
+
+
 class Heartbeat(msgspec.Struct, frozen=True):
     """A process that has not said goodbye."""
 
@@ -90,3 +100,26 @@ async def partitions_ahead(connection: asyncpg.Connection) -> int:
         """
     )
     return days
+
+
+async def dead_letters(connection: asyncpg.Connection) -> list[DeadLetters]:
+    """Every queue that has dead letters, with the newest's reason."""
+    rows = await connection.fetch(
+        """
+        SELECT d.queue, d.letters, d.messages, d.newest, n.reason
+        FROM (SELECT queue, count(*) AS letters, sum(messages)::bigint AS messages,
+                max(id) AS newest FROM dead_letter GROUP BY queue) d
+        JOIN dead_letter n ON n.id = d.newest ORDER BY d.queue
+        """
+    )
+    return [DeadLetters(*row) for row in rows]
+
+
+async def receipts_given_up(connection: asyncpg.Connection, most: int) -> int:
+    """Receipts that found no message within 72 hours, counting `most` at most."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM unmatched_receipt"
+        " WHERE given_up_at IS NOT NULL LIMIT $1) u",
+        most,
+    )
+    return count

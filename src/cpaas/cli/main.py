@@ -43,6 +43,8 @@ COMMANDS: dict[str, Entry] = {
     "webhook": Entry("webhook", "Show and set where an account's events go."),
     "send": Entry("send", "Send a message and follow it."),
     "message": Entry("message", "Look at messages."),
+    "deadletter": Entry("deadletter", "Look at dead letters, replay, discard."),
+    "receipt": Entry("receipt", "Look at receipts without a message."),
     "audit": Entry("audit", "Show and check the audit log."),
     "db": Entry("db", "Work on the database."),
     "serve": Entry("serve", "Run one service in the foreground."),

@@ -14,6 +14,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at mess
 Id = Annotated[str, typer.Argument(help="The message's id.", show_default=False)]
 _TIMES = ("created_at", "send_at", "routed_at", "claimed_at", "submitted_at", "delivered_at",
           "read_at", "final_at", "valid_until")  # fmt: skip
+_WHY = {
+    "QUEUED": "its validity is over",
+    "SENDING": "the carrier's answer has not come for 5 minutes",
+    "SUBMITTED": "no receipt for 24 hours",
+}
 _WORDS = {
     "created_at": "accepted",
     "routed_at": "routed",
@@ -89,6 +94,28 @@ def list_(
         output.emit({"messages": rows})
         return
     columns = ("id", "account", "to", "from", "status", "route", "price", "error_code")
+    output.table(columns, [[row[column] for column in columns] for row in rows])
+
+
+@app.command()
+def stuck(
+    hours: Annotated[int, typer.Option(help="How far back.", min=1, max=24 * 366)] = 96,
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50,
+    json: output.Json = False,
+) -> None:
+    """Show messages that should have gone on: waiting too long, or without answer or receipt."""
+    from cpaas.cli import acting, queries
+    from cpaas.kit.ids import lowest_at
+
+    since = lowest_at(int(time.time() * 1000) - hours * 3_600_000)
+    rows = [
+        _shown(row) | {"why": _WHY[row["status"]]}
+        for row in acting.look(lambda connection: queries.stuck_messages(connection, since, limit))
+    ]
+    if json:
+        output.emit({"messages": rows})
+        return
+    columns = ("id", "account", "to", "status", "route", "attempt", "created_at", "why")
     output.table(columns, [[row[column] for column in columns] for row in rows])
 
 

@@ -119,3 +119,35 @@ async def message_webhooks(
         account_id, message_id, until, most,
     )  # fmt: skip
     return rows
+
+
+_STUCK = """
+    m.status = 'QUEUED' AND m.valid_until < now() - interval '5 minutes'
+    OR m.status = 'SENDING' AND m.claimed_at < now() - interval '5 minutes'
+    OR m.status = 'SUBMITTED' AND m.submitted_at < now() - interval '24 hours'
+"""
+
+
+async def stuck_messages(
+    connection: asyncpg.Connection, since: UUID, most: int
+) -> list[asyncpg.Record]:
+    """Messages since an id that should long have gone on, oldest first."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _MESSAGE + f" WHERE m.id >= $1 AND ({_STUCK}) ORDER BY m.id LIMIT $2", since, most
+    )
+    return rows
+
+
+async def count_stuck(connection: asyncpg.Connection, since: UUID, most: int) -> dict[str, int]:
+    """How many messages since an id are stuck, by status, counting `most` at most."""
+    rows = await connection.fetch(
+        "SELECT status, count(*) FROM (SELECT m.status FROM message m"
+        f" WHERE m.id >= $1 AND ({_STUCK}) LIMIT $2) s GROUP BY 1 ORDER BY 1",
+        since, most,
+    )  # fmt: skip
+    return {row[0]: row[1] for row in rows}
+
+
+async def limit_statements(connection: asyncpg.Connection, seconds: int) -> None:
+    """Ends statements of this transaction that take longer."""
+    await connection.execute("SELECT set_config('statement_timeout', $1, true)", f"{seconds}s")

@@ -10,16 +10,10 @@ from collections import Counter
 from typing import Any, Final
 
 from cpaas.broker.base import Consumer
-from cpaas.channels.base import (
-    CarrierReceipt,
-    Inbound,
-    Link,
-    NotEncodableError,
-    Outcome,
-    Prepared,
-)
+from cpaas.channels.base import CarrierReceipt, Inbound, Link, NotEncodableError, Outcome, Prepared
 from cpaas.channels.errors import CATALOGUE
 from cpaas.db.trouble import is_passing
+from cpaas.gateway.apart import work_apart
 from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.down import sweep
@@ -385,6 +379,18 @@ class RouteGateway:
             _log.exception("gateway_failed", route=self.route.name)
             with contextlib.suppress(Exception):
                 await self._resolve_doubt()
-                # Their leases end by themselves; what can never be worked ends as a dead letter.
-                self._buffer = Buffer()
+                opened, self._buffer = self._buffer, Buffer()
+                if self._ready(self._around.clock()):
+                    self._buffer = await work_apart(opened, self._alone, self._bury)
         await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _alone(self, alone: Buffer) -> None:
+        self._buffer = alone
+        batch = self._pick()
+        if batch.prepared or batch.finishes or batch.done_items:
+            await self._claim_and_write(batch)
+
+    async def _bury(self, one: OpenItem, error: Exception) -> None:
+        await self._resolve_doubt()
+        _log.error("item_buried", route=self.route.name, item=one.item.id, error=repr(error))
+        await self._consumer.bury([one.item], f"cannot be delivered: {error!r}"[:2000])
