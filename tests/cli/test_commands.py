@@ -178,6 +178,15 @@ def test_senders_are_requested_and_decided(run: Run, dsn: str) -> None:
     rejected = run("sender", "reject", "MYBRAND", "--account", "acme", "--reason", "not yours")
     assert (rejected["status"], rejected["is_default"]) == ("REJECTED", False)
     assert len(run("sender", "list", "--account", "acme")["senders"]) == 2
+    changed = run("sender", "set", "OTHER1", "--account", "acme", "--pe-id", "1" * 19)
+    assert changed["pe_id"] == "1" * 19
+    assert "19 digits" in run(
+        "sender", "set", "OTHER1", "--account", "acme", "--pe-id", "12", code=1
+    )["todo"]  # fmt: skip
+    assert run("sender", "delete", "OTHER1", "--account", "acme")["deleted"]
+    assert (
+        "no sms sender" in run("sender", "delete", "OTHER1", "--account", "acme", code=1)["error"]
+    )
     assert "cannot be" in run("sender", "create", "MY-BRAND!", "--account", "acme", code=1)["error"]
 
 

@@ -42,3 +42,13 @@ def test_a_pe_id_has_19_digits() -> None:
     assert check.pe_id(" 1234567890123456789 ") == "1234567890123456789"
     with pytest.raises(InputError, match="19 digits"):
         check.pe_id("123456789012345678")
+
+
+def test_warnings_are_of_the_countries_that_are_sent_to() -> None:
+    assert check.warnings("MYBRND", ["IN"]) == []
+    assert check.warnings("MYBRAND", ["DE"]) == []
+    (told,) = check.warnings("MYBRAND", ["SG", "DE"])
+    assert "Singapore" in told
+    assert "registered" in told
+    assert check.warnings("+6581234567", ["SG", "US"]) == []
+    assert len(check.warnings("SHOP24", ["IN", "US", "GB"])) == 3

@@ -35,6 +35,15 @@ class Caller:
         return self.key.kind == "test"
 
 
+def require_live(caller: Caller, what: str) -> None:
+    """A test key must not change what live messages depend on. Errors: ProblemError 403."""
+    if caller.is_test:
+        raise ProblemError(
+            403, "live_key_required", f"A test key cannot change {what}; use the live key.",
+            title="The live key is needed",
+        )  # fmt: skip
+
+
 def _unauthorized(detail: str) -> ProblemError:
     return ProblemError(401, "invalid_key", detail, title="The API key is not valid")
 

@@ -21,6 +21,7 @@ _ELSEWHERE: Final = (
     (404, "blacklist_entry_not_found", "There is no such entry in your blacklist"),
     (404, "not_found", "There is no such thing in your account"),
     (404, "message_not_found", "There is no such message in your account"),
+    (404, "sender_not_found", "There is no such sender in your account"),
     (404, "delivery_not_found", "There is no such delivery in your account"),
     (405, "method_not_allowed", "The path does not know this method"),
     (408, "body_timeout", "The body did not arrive in time"),

@@ -84,6 +84,42 @@ def default(
     _run(work, value, account, channel, json=json)
 
 
+@app.command(name="set")
+def set_(
+    value: Value,
+    account: Account,
+    pe_id: Annotated[str, typer.Option(help="PE ID of the DLT, 19 digits; empty removes it.")],
+    channel: Channel = "sms",
+    json: output.Json = False,
+) -> None:
+    """Change the PE ID of a sender."""
+    from cpaas.senders import decide
+
+    async def work(connection: Any, account_id: int) -> None:
+        await decide.set_pe_id(connection, account_id, channel, value, pe_id=pe_id)
+
+    _run(work, value, account, channel, json=json)
+
+
+@app.command()
+def delete(
+    value: Value, account: Account, channel: Channel = "sms", json: output.Json = False
+) -> None:
+    """Take a sender away; what was accepted with it still goes."""
+    from cpaas.cli import acting
+    from cpaas.senders import decide
+
+    async def work(connection: Any) -> None:
+        owner = (await acting.account_named(connection, account)).id
+        await decide.remove(connection, owner, channel, value)
+
+    acting.change(work)
+    if json:
+        output.emit({"value": value, "channel": channel, "deleted": True})
+    else:
+        output.text(f"{channel} sender {value} of {account} is gone")
+
+
 @app.command(name="list")
 def list_(
     account: Annotated[str, typer.Option(help="Only this account.")] = "",

@@ -4,6 +4,7 @@ The unusual never prevents request, approval or use; it is a warning that names 
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from cpaas.kit.errors import InputError
@@ -16,7 +17,16 @@ _NUMBER: Final = re.compile(r"\+[1-9]\d{6,14}")
 _PE_ID: Final = re.compile(r"\d{19}")
 _SIX_LETTERS: Final = re.compile(r"[A-Za-z]{6}")
 #: countries whose networks replace or drop senders with letters.
-_NUMBERS_ONLY: Final = {"US": "the United States", "CA": "Canada"}
+_NUMBERS_ONLY: Final = {
+    "BR": "Brazil", "CA": "Canada", "CN": "China", "MX": "Mexico", "NZ": "New Zealand",
+    "US": "the United States",
+}  # fmt: skip
+#: countries that carry a sender with letters only once it is registered there.
+_REGISTERED: Final = {
+    "AE": "the United Arab Emirates (TDRA)", "GB": "the United Kingdom (MEF registry)",
+    "ID": "Indonesia", "LK": "Sri Lanka", "PH": "the Philippines", "SA": "Saudi Arabia (CST)",
+    "SG": "Singapore (SSIR)", "TH": "Thailand", "TR": "Turkey", "VN": "Vietnam",
+}  # fmt: skip
 
 
 def channel(name: str) -> str:
@@ -47,19 +57,29 @@ def pe_id(value: str) -> str:
     return trimmed
 
 
-def warnings(value: str, countries: tuple[str, ...] = ("IN",)) -> list[str]:
-    """What the countries' rules find unusual about a sender; empty when nothing."""
+def warnings(value: str, countries: Iterable[str] = ()) -> list[str]:
+    """What the countries' rules find unusual about a sender; empty when nothing.
+
+    countries: where the account may send to; empty = India, whose rule is the strictest.
+    """
+    wanted = set(countries) or {"IN"}
     found = []
     digits = value.removeprefix("+").isdigit()
-    if "IN" in countries and not _SIX_LETTERS.fullmatch(value):
+    if "IN" in wanted and not _SIX_LETTERS.fullmatch(value):
         found.append(
             "India (TRAI header rule): headers of digits are for promotional messages only."
             if digits
             else "India (TRAI header rule): a header has six letters; operators may refuse this."
         )
+    if digits:
+        return found
     found += [
         f"{name}: senders with letters are not carried; use a number."
         for code, name in _NUMBERS_ONLY.items()
-        if code in countries and not digits
+        if code in wanted
     ]
-    return found
+    return found + [
+        f"{name}: a sender with letters must be registered there first."
+        for code, name in _REGISTERED.items()
+        if code in wanted
+    ]

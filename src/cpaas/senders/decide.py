@@ -57,6 +57,20 @@ async def make_default(
     await queries.set_default(connection, account_id, channel, found.id)
 
 
+async def set_pe_id(
+    connection: asyncpg.Connection, account_id: int, channel: str, value: str, *, pe_id: str
+) -> None:
+    """Says which Principal Entity has registered the sender as its header ("" = the account's)."""
+    found = await _find(connection, account_id, channel, value)
+    await queries.set_pe_id(connection, account_id, found.id, check.pe_id(pe_id))
+
+
+async def remove(connection: asyncpg.Connection, account_id: int, channel: str, value: str) -> None:
+    """Takes a sender away; what was accepted with it still goes."""
+    found = await _find(connection, account_id, channel, value)
+    await queries.delete_sender(connection, account_id, found.id)
+
+
 async def _find(
     connection: asyncpg.Connection, account_id: int, channel: str, value: str
 ) -> SenderRow:

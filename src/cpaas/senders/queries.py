@@ -46,6 +46,23 @@ async def set_status(
     )  # fmt: skip
 
 
+async def set_pe_id(
+    connection: asyncpg.Connection, account_id: int, sender_id: int, pe_id: str
+) -> None:
+    """Sets the PE ID of a sender."""
+    await connection.execute(
+        "UPDATE sender SET pe_id = $3 WHERE account_id = $1 AND id = $2",
+        account_id, sender_id, pe_id,
+    )  # fmt: skip
+
+
+async def delete_sender(connection: asyncpg.Connection, account_id: int, sender_id: int) -> None:
+    """Deletes a sender of an account."""
+    await connection.execute(
+        "DELETE FROM sender WHERE account_id = $1 AND id = $2", account_id, sender_id
+    )
+
+
 async def set_default(
     connection: asyncpg.Connection, account_id: int, channel: str, sender_id: int
 ) -> None:
