@@ -96,6 +96,27 @@ async def test_sends_and_shows(service: Running) -> None:
         assert 'cpaas_api_submissions_total{code="",status="202"}' in await answer.text()
 
 
+async def test_summary(service: Running) -> None:
+    session = service["session"]
+    async with session.post("/v1/messages", json=BODY) as answer:
+        assert answer.status == 202
+    async with session.get("/v1/summary", params={"by": "country"}) as answer:
+        told = await answer.json()
+        assert answer.status == 200, told
+    assert (told["timezone"], told["currency"]) == ("Asia/Kolkata", "INR")
+    assert told["total"]["messages"] == 1
+    assert told["total"]["cost"] == "0.1200"
+    assert told["before"]["messages"] == 0
+    assert [(row["key"], row["figures"]["messages"]) for row in told["data"]] == [("IN", 1)]
+    for params in (
+        {"since": "2026-13-01"}, {"until": "2026-1-1"}, {"by": "moon"}, {"since": "2999-01-01"},
+        {"since": "2020-01-01"}, {"since": "0001-01-01"},
+    ):  # fmt: skip
+        async with session.get("/v1/summary", params=params) as answer:
+            told = await answer.json(content_type=None)
+            assert (answer.status, told["code"]) == (422, "validation_error"), (params, told)
+
+
 async def test_problems_everywhere(service: Running) -> None:
     session = service["session"]
     for method, path, body, status, code in (

@@ -19,7 +19,17 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from cpaas import __version__
-from cpaas.api import balance, blacklist, docs_page, health, messages, send, senders, webhook
+from cpaas.api import (
+    balance,
+    blacklist,
+    docs_page,
+    health,
+    messages,
+    send,
+    senders,
+    summary,
+    webhook,
+)
 from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of, refused
 from cpaas.db.trouble import is_passing
@@ -160,6 +170,7 @@ def make_app(
         [
             *handlers, *messages.HANDLERS, *balance.HANDLERS, *webhook.HANDLERS,
             *blacklist.HANDLERS, *senders.HANDLERS,
+            *summary.HANDLERS,
             *health.HANDLERS, get_openapi, get_docs, get_static,
         ],
         dependencies={"api": Provide(provide_api), "caller": Provide(provide_caller)},

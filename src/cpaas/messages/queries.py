@@ -11,7 +11,7 @@ import msgspec
 
 from cpaas.kit.ids import new_id
 from cpaas.messages.statuses import FINAL, TRANSITIONS
-from cpaas.messages.types import Applied, CounterKey, Counts, Finish, Note
+from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
 
 #: the transition table as "BEFORE>AFTER".
 _ALLOWED: Final = sorted(f"{b}>{a}" for b, nexts in TRANSITIONS.items() for a in nexts)
@@ -112,6 +112,29 @@ async def count(connection: Any, instance_id: int, counts: dict[CounterKey, Coun
         *(list(column) for column in zip(*keys, strict=True)),
         [instance_id] * len(keys),
         *([getattr(value, name) for value in values] for name in _COUNTED),
+    )
+
+
+_COUNT_ERRORS: Final = """
+INSERT INTO counter_error AS c
+  (minute, account_id, channel, route_id, error_code, instance_id, messages)
+SELECT g.* FROM unnest($1::timestamptz[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
+  $6::bigint[], $7::bigint[]) g
+ON CONFLICT (minute, account_id, channel, route_id, error_code, instance_id)
+  DO UPDATE SET messages = c.messages + excluded.messages
+"""
+
+
+async def count_errors(connection: Any, instance_id: int, counts: dict[ErrorKey, int]) -> None:
+    """Add to this writer's counters of errors, keys in order."""
+    if not counts:
+        return
+    keys = sorted(counts)
+    await connection.execute(
+        _COUNT_ERRORS,
+        *(list(column) for column in zip(*keys, strict=True)),
+        [instance_id] * len(keys),
+        [counts[key] for key in keys],
     )
 
 

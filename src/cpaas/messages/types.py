@@ -13,6 +13,8 @@ from cpaas.messages.statuses import Status
 Refund = Literal["never", "policy", "always"]
 #: minute of acceptance (Unix micros), account, channel, route, country.
 CounterKey = tuple[int, int, str, int, str]
+#: minute of acceptance (Unix micros), account, channel, route, error code.
+ErrorKey = tuple[int, int, str, int, str]
 
 
 class Finish(msgspec.Struct, frozen=True):

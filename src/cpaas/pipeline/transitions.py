@@ -14,7 +14,7 @@ from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
 from cpaas.messages import queries
 from cpaas.messages.envelopes import Event
-from cpaas.messages.types import Applied, CounterKey, Counts, Finish, Note
+from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
 from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import (
     EventMessage,
@@ -27,6 +27,7 @@ from cpaas.webhooks.events import (
 MINUTE_US: Final = 60_000_000
 DEFAULT_CURRENCY: Final = "INR"
 _ARRIVED: Final = frozenset({"DELIVERED", "READ"})
+_FAILED: Final = frozenset({"FAILED", "REJECTED", "EXPIRED"})
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
             await embedded.publish(connection, items)
         writer = context.counter or context.instance_id
         await queries.count(connection, writer, _counts(applied, refunded))
+        await queries.count_errors(connection, writer, _errors(applied))
     return applied
 
 
@@ -143,6 +145,22 @@ def _counts(applied: Sequence[Applied], refunded: set[bytes]) -> dict[CounterKey
         _count(to, one)
         if wanted.id in refunded and wanted.refund != "never":
             to.refunded_micro += one.price_micro
+    return counts
+
+
+def _errors(applied: Sequence[Applied]) -> dict[ErrorKey, int]:
+    """What ended badly, by its error; a message cancelled or blocked did not."""
+    counts: dict[ErrorKey, int] = {}
+    for one in applied:
+        wanted = one.finish
+        if wanted.status not in _FAILED or one.is_test:
+            continue
+        accepted_us = int.from_bytes(wanted.id[:6], "big") * 1000
+        key = (
+            accepted_us - accepted_us % MINUTE_US, one.account_id, one.channel, one.route_id,
+            wanted.error_code or wanted.status.lower(),
+        )  # fmt: skip
+        counts[key] = counts.get(key, 0) + 1
     return counts
 
 

@@ -90,7 +90,8 @@ def _storage(cursor: CursorWrapper) -> None:
         " autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000)"
     )
     cursor.execute("ALTER TABLE wallet SET (fillfactor = 10, autovacuum_vacuum_threshold = 500)")
-    cursor.execute("ALTER TABLE counter_minute SET (fillfactor = 50)")
+    for table in ("counter_minute", "counter_error", "counter_hour", "counter_day"):
+        cursor.execute(f"ALTER TABLE {table} SET (fillfactor = 50)")
 
 
 def run(using: str) -> None:

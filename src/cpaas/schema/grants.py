@@ -36,6 +36,10 @@ TENANT = {
     "webhook_delivery": "SELECT",
     "webhook_attempt": "SELECT",
     "counter_minute": "SELECT",
+    "counter_hour": "SELECT",
+    "counter_day": "SELECT",
+    "counter_error": "SELECT",
+    "counter_error_hour": "SELECT",
     "audit_log": "SELECT",
     # member_role is the role within the account, which its owner gives out.
     "app_user": (

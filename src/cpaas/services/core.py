@@ -32,6 +32,7 @@ from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
 from cpaas.pipeline.accept import Acceptor
 from cpaas.pipeline.recover import run_sweeps
+from cpaas.reports.fold import run_folding
 from cpaas.services.instance import registered
 from cpaas.snapshot.holder import SnapshotHolder
 from cpaas.webhooks.deliver import deliver
@@ -54,6 +55,10 @@ _log = get_logger("core")
 
 def _now_us() -> int:
     return time.time_ns() // 1000
+
+
+def _zone(holder: SnapshotHolder, settings: Settings) -> str:
+    return str(holder.current.settings.get("timezone") or settings.timezone)
 
 
 class _Server(uvicorn.Server):
@@ -106,6 +111,7 @@ class _Core:
             "webhooks": deliver(
                 pool, consumer, snapshot=lambda: holder.current, keyring=keyring, guard=guard
             ),
+            "figures": run_folding(pool, _now_us, lambda: _zone(holder, settings)),
             "sweeps": run_sweeps(pool, lambda: holder.current, instance_id, _now_us),
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}

@@ -18,6 +18,7 @@ from cpaas.schema.models.operations import (
     ServiceInstance,
     ServiceState,
 )
+from cpaas.schema.models.reports import CounterDay, CounterError, CounterErrorHour, CounterHour
 from cpaas.schema.models.routing import BlacklistEntry, Route, RouteCost, RoutingRule, Sender
 from cpaas.schema.models.traffic import (
     CounterMinute,
@@ -30,10 +31,40 @@ from cpaas.schema.models.traffic import (
 )
 
 __all__ = [
-    "Account", "ApiKey", "AssignedRoute", "AuditLog", "BlacklistEntry", "ConfigVersion",
-    "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
-    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost",
-    "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState",
-    "SmppCredential", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
+    "Account",
+    "ApiKey",
+    "AssignedRoute",
+    "AuditLog",
+    "BlacklistEntry",
+    "ConfigVersion",
+    "CounterDay",
+    "CounterError",
+    "CounterErrorHour",
+    "CounterHour",
+    "CounterMinute",
+    "DeadLetter",
+    "IdempotencyKey",
+    "InboundMessage",
+    "LedgerEntry",
+    "Message",
+    "MessageEvent",
+    "MessagePart",
+    "PlatformSetting",
+    "Price",
+    "QueueItem",
+    "Route",
+    "RouteCost",
+    "RouteLease",
+    "RouteState",
+    "RoutingRule",
+    "Sender",
+    "ServiceInstance",
+    "ServiceState",
+    "SmppCredential",
+    "UnmatchedReceipt",
+    "User",
+    "Wallet",
+    "WebhookAttempt",
+    "WebhookDelivery",
     "WebhookEndpoint",
 ]  # fmt: skip

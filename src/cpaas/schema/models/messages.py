@@ -68,6 +68,17 @@ class Message(models.Model):
                 name="message_provider_id",
                 condition=models.Q(provider_message_id__isnull=False),
             ),
+            # Most messages are in neither of these two.
+            models.Index(
+                fields=("campaign_id", "id"),
+                name="message_campaign",
+                condition=~models.Q(campaign_id=0),
+            ),
+            models.Index(
+                fields=("error_code", "id"),
+                name="message_error",
+                condition=~models.Q(error_code=""),
+            ),
         ]
 
 

@@ -160,3 +160,4 @@ class CounterMinute(models.Model):
 
     class Meta:
         db_table = "counter_minute"
+        indexes = [models.Index(fields=("account_id", "minute"), name="counter_minute_account")]

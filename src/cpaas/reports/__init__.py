@@ -1,0 +1,1 @@
+"""What reports and dashboards read: the message log, figures, summaries and exports."""
