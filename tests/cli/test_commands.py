@@ -55,7 +55,14 @@ def test_an_account_is_made_ready_to_send(run: Run, dsn: str) -> None:
     ]  # fmt: skip
     prices = run("price", "list", "--account", "acme")
     assert prices["prices"] == [
-        {"account": "acme", "channel": "sms", "category": "", "prefix": "", "amount": "0.1200"}
+        {
+            "account": "acme",
+            "channel": "sms",
+            "category": "",
+            "country": "",
+            "prefix": "",
+            "amount": "0.1200",
+        }
     ]
     assert str(one(dsn, "SELECT actor FROM audit_log ORDER BY id DESC LIMIT 1")).startswith("cli:")
 
@@ -79,6 +86,29 @@ def test_money_and_limits_of_an_account(run: Run, dsn: str) -> None:
     assert (changed["tps"], changed["credit_limit"]) == (5, "100.0000")
     assert run("account", "set", "acme", "--any-ip", "--active")["allowed_ips"] == []
     assert [a["name"] for a in run("account", "list")["accounts"]] == ["acme"]
+
+
+def test_limit_mark_policy_and_statement_of_an_account(run: Run, dsn: str) -> None:
+    run("account", "create", "acme", "--credit", "10")
+    assert run("account", "limit", "acme", "5")["billing_mode"] == "postpaid"
+    assert run("account", "debit", "acme", "12", "--note", "fee")["balance"] == "-2.0000"
+    assert "balance" in run("account", "debit", "acme", "4", "--note", "fee", code=1)["error"]
+    assert "reason" in run("account", "debit", "acme", "1", code=1)["error"]
+    assert "negative" in run("account", "limit", "acme", "--", "-1", code=1)["error"]
+    assert run("account", "limit", "acme", "0")["billing_mode"] == "prepaid"
+    assert run("account", "low-balance", "acme", "3")["low_balance"] == "3.0000"
+    changed = run("account", "set", "acme", "--refund-failed")
+    assert (changed["refund_failed"], changed["low_balance"]) == (True, "3.0000")
+    made = run("account", "statement", "acme")
+    assert (made["opening"], made["closing"], made["closed"]) == ("0.0000", "-2.0000", False)
+    assert {line["kind"]: line["amount"] for line in made["lines"]} == {
+        "ADJUST": "-12.0000", "CREDIT": "10.0000"
+    }  # fmt: skip
+    entries = run("account", "ledger", "acme", "--kind", "adjust")["entries"]
+    assert [(e["amount"], e["note"]) for e in entries] == [("-12.0000", "fee")]
+    assert "kind" in run("account", "ledger", "acme", "--kind", "gift", code=1)["error"]
+    tables = "SELECT array_agg(DISTINCT table_name) FROM audit_log WHERE actor LIKE 'cli:%'"
+    assert {"wallet", "ledger_entry", "account"} <= set(one(dsn, tables))
 
 
 def test_a_new_key_takes_the_old_one_out_of_force(run: Run, dsn: str) -> None:
@@ -203,6 +233,11 @@ def test_prices_by_account_category_and_prefix(run: Run) -> None:
         ("sms", "", "", "0.1200"), ("sms", "", "44", "0.5000"),
         ("whatsapp", "AUTH_INT", "", "2.3000"),
     ]  # fmt: skip
+    made = run("price", "set", "0.2", "--account", "acme", "--country", "in")
+    assert made["country"] == "IN"
+    assert run("price", "delete", "--account", "acme", "--country", "IN")["deleted"] is True
+    assert "no such price" in run("price", "delete", "--account", "acme", "--country", "IN",
+                                  code=1)["error"]  # fmt: skip
     assert run("price", "list")["prices"] == []
     bad = run("price", "set", "1", "--channel", "whatsapp", "--category", "VIP", code=1)
     assert "no category" in bad["error"]

@@ -4,8 +4,10 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import asyncpg
@@ -92,6 +94,7 @@ async def test_sends_and_shows(service: Running) -> None:
         assert (await answer.json())["status"] == "CANCELLED"
     async with session.get("/v1/balance") as answer:
         assert (await answer.json())["balance"] == "1000.0000"
+    await money(session, sent["id"])
     async with session.get("/metrics") as answer:
         assert 'cpaas_api_submissions_total{code="",status="202"}' in await answer.text()
 
@@ -115,6 +118,31 @@ async def test_summary(service: Running) -> None:
         async with session.get("/v1/summary", params=params) as answer:
             told = await answer.json(content_type=None)
             assert (answer.status, told["code"]) == (422, "validation_error"), (params, told)
+
+
+async def money(session: aiohttp.ClientSession, message_id: str) -> None:
+    """The ledger by its filters, and a statement that adds up to the balance."""
+    for query, kinds in (
+        ("", ["REFUND", "DEBIT", "CREDIT"]),
+        ("?kind=debit", ["DEBIT"]),
+        (f"?message_id={message_id}", ["REFUND", "DEBIT"]),
+        ("?until=2026-01-01T00:00:00Z", []),
+        ("?since=2026-01-01T00:00:00Z&limit=1", ["REFUND"]),
+    ):
+        async with session.get(f"/v1/ledger{query}") as answer:
+            assert [e["kind"] for e in (await answer.json())["data"]] == kinds, query
+    async with session.get("/v1/ledger?kind=gift") as answer:
+        assert (answer.status, (await answer.json())["code"]) == (422, "validation_error")
+    month = f"{datetime.now(ZoneInfo('Asia/Kolkata')):%Y-%m}"
+    async with session.get(f"/v1/statements/{month}") as answer:
+        made = await answer.json()
+    assert (made["opening"], made["closing"], made["closed"]) == ("0.0000", "1000.0000", False)
+    assert [(line["kind"], line["amount"]) for line in made["lines"]] == [
+        ("CREDIT", "1000.0000"), ("DEBIT", "-0.1200"), ("REFUND", "0.1200")
+    ]  # fmt: skip
+    for bad in ("2999-01", "november"):
+        async with session.get(f"/v1/statements/{bad}") as answer:
+            assert (answer.status, (await answer.json())["code"]) == (422, "validation_error")
 
 
 async def test_problems_everywhere(service: Running) -> None:

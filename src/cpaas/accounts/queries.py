@@ -9,6 +9,7 @@ _ROW = """
     SELECT a.id, a.name, a.active, a.is_sandbox, a.billing_mode,
            coalesce(w.balance_micro, 0) AS balance_micro,
            coalesce(w.credit_limit_micro, 0) AS credit_limit_micro,
+           coalesce(w.low_balance_micro, 0) AS low_balance_micro, a.refund_failed,
            a.tps, a.daily_cap, a.allowed_ips, a.countries,
            a.sms_enabled, a.whatsapp_enabled, a.rcs_enabled, a.voice_enabled
     FROM account a LEFT JOIN wallet w ON w.account_id = a.id
@@ -42,8 +43,8 @@ async def insert_account(connection: asyncpg.Connection, name: str, *, is_sandbo
     )
     await connection.execute("INSERT INTO wallet (account_id) VALUES ($1)", account_id)
     await connection.execute(
-        "INSERT INTO price (account_id, channel, category, prefix, amount_micro)"
-        " SELECT $1, channel, category, prefix, amount_micro FROM price"
+        "INSERT INTO price (account_id, channel, category, country, prefix, amount_micro)"
+        " SELECT $1, channel, category, country, prefix, amount_micro FROM price"
         " WHERE account_id IS NULL ORDER BY id",
         account_id,
     )

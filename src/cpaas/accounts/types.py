@@ -37,6 +37,8 @@ class AccountRow(msgspec.Struct, frozen=True):
     billing_mode: str
     balance_micro: int
     credit_limit_micro: int
+    low_balance_micro: int
+    refund_failed: bool
     tps: int
     daily_cap: int
     allowed_ips: list[str]

@@ -42,18 +42,6 @@ async def wallet(connection: Any, account_id: int) -> Any:
     )
 
 
-async def ledger(connection: Any, account_id: int, *, below: int, limit: int) -> list[Any]:
-    """Ledger entries with id < below, newest first."""
-    rows: list[Any] = await connection.fetch(
-        """
-        SELECT id, kind, amount_micro, message_id, note, created_at FROM ledger_entry
-        WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
-        """,
-        account_id, below, limit,
-    )  # fmt: skip
-    return rows
-
-
 async def answers(connection: Any) -> bool:
     """Whether the database answers."""
     return bool(await connection.fetchval("SELECT true"))

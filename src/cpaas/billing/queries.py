@@ -16,7 +16,7 @@ async def book(
     note: str,
     actor: str,
 ) -> int | None:
-    """Moves the balance and writes the ledger in one statement; returns the new balance.
+    """Moves the balance, writes ledger and audit log in one statement; returns the new balance.
 
     None when the account has no wallet, or taking money away would pass its credit limit.
     """
@@ -25,7 +25,11 @@ async def book(
         " AND ($3::bigint >= 0 OR balance_micro + $3 >= -credit_limit_micro)"
         " RETURNING balance_micro),"
         " l AS (INSERT INTO ledger_entry (account_id, kind, amount_micro, note, actor)"
-        " SELECT $1, $2, $3, $4, $5 FROM w)"
+        " SELECT $1, $2, $3, $4, $5 FROM w RETURNING id, amount_micro),"
+        " a AS (INSERT INTO audit_log (actor, address, action, table_name, row_id, account_id,"
+        " after, note) SELECT $5, coalesce(current_setting('app.address', true), ''), 'insert',"
+        " 'ledger_entry', l.id::text, $1, jsonb_build_object('kind', $2::text, 'amount_micro',"
+        " l.amount_micro, 'balance_micro', w.balance_micro), $4 FROM l, w)"
         " SELECT balance_micro FROM w",
         account_id, kind, amount_micro, note, actor,
     )  # fmt: skip
@@ -54,9 +58,20 @@ async def was_booked(connection: asyncpg.Connection, account_id: int, kind: str,
 async def set_credit_limit(
     connection: asyncpg.Connection, account_id: int, limit_micro: int
 ) -> None:
-    """How far below 0 the balance may go."""
+    """How far below 0 the balance may go; with a limit the account is postpaid."""
     await connection.execute(
         "UPDATE wallet SET credit_limit_micro = $2 WHERE account_id = $1", account_id, limit_micro
+    )
+    await connection.execute(
+        "UPDATE account SET billing_mode = $2 WHERE id = $1 AND billing_mode <> $2",
+        account_id, "postpaid" if limit_micro else "prepaid",
+    )  # fmt: skip
+
+
+async def set_low_balance(connection: asyncpg.Connection, account_id: int, mark_micro: int) -> None:
+    """The balance below which the account is told; 0 = never."""
+    await connection.execute(
+        "UPDATE wallet SET low_balance_micro = $2 WHERE account_id = $1", account_id, mark_micro
     )
 
 
@@ -69,17 +84,37 @@ async def upsert_price(
     channel: str,
     category: str,
     *,
+    country: str,
     prefix: str,
     amount_micro: int,
 ) -> None:
     """Sets an account's price, or the platform default for `account_id` None."""
     await connection.execute(
-        "INSERT INTO price (account_id, channel, category, prefix, amount_micro)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, channel, category, prefix)"
+        "INSERT INTO price (account_id, channel, category, country, prefix, amount_micro)"
+        " VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (account_id, channel, category, country, prefix)"
         " DO UPDATE SET amount_micro = excluded.amount_micro"
         " WHERE price.amount_micro <> excluded.amount_micro",
-        account_id, channel, category, prefix, amount_micro,
+        account_id, channel, category, country, prefix, amount_micro,
     )  # fmt: skip
+
+
+async def delete_price(
+    connection: asyncpg.Connection,
+    account_id: int | None,
+    channel: str,
+    category: str,
+    *,
+    country: str,
+    prefix: str,
+) -> bool:
+    """Deletes a price; False when there is none."""
+    status = await connection.execute(
+        "DELETE FROM price WHERE account_id IS NOT DISTINCT FROM $1 AND channel = $2"
+        " AND category = $3 AND country = $4 AND prefix = $5",
+        account_id, channel, category, country, prefix,
+    )  # fmt: skip
+    return bool(status != "DELETE 0")
 
 
 async def insert_default_prices(
@@ -90,7 +125,7 @@ async def insert_default_prices(
     await connection.execute(
         "INSERT INTO price (account_id, channel, category, amount_micro)"
         " SELECT NULL, * FROM unnest($1::text[], $2::text[], $3::bigint[])"
-        " ON CONFLICT (account_id, channel, category, prefix) DO NOTHING",
+        " ON CONFLICT (account_id, channel, category, country, prefix) DO NOTHING",
         channels, categories, amounts,
     )  # fmt: skip
 
@@ -100,10 +135,11 @@ async def prices(
 ) -> list[PriceRow]:
     """Prices of an account, or the platform defaults for `account_id` None."""
     rows = await connection.fetch(
-        "SELECT coalesce(a.name, '') AS account, p.channel, p.category, p.prefix, p.amount_micro"
+        "SELECT coalesce(a.name, '') AS account, p.channel, p.category, p.country, p.prefix,"
+        " p.amount_micro"
         " FROM price p LEFT JOIN account a ON a.id = p.account_id"
         " WHERE p.account_id IS NOT DISTINCT FROM $1"
-        " ORDER BY p.channel, p.category, p.prefix LIMIT $2",
+        " ORDER BY p.channel, p.category, p.country, p.prefix LIMIT $2",
         account_id, most,
     )  # fmt: skip
     return [PriceRow(**row) for row in rows]

@@ -32,6 +32,14 @@ async def credit(
     return await _book(connection, account_id, "CREDIT", amount_micro, note=note, actor=actor)
 
 
+async def debit(
+    connection: asyncpg.Connection, account_id: int, amount_micro: int, *, actor: str, note: str
+) -> int:
+    """Takes money away with a reason, as far as the credit limit goes; returns the new balance."""
+    check.positive(amount_micro)
+    return await adjust(connection, account_id, -amount_micro, actor=actor, note=note)
+
+
 async def adjust(
     connection: asyncpg.Connection, account_id: int, amount_micro: int, *, actor: str, note: str
 ) -> int:
@@ -44,9 +52,17 @@ async def adjust(
 async def set_credit_limit(
     connection: asyncpg.Connection, account_id: int, limit_micro: int
 ) -> None:
-    """How far below 0 the balance may go."""
-    check.price(limit_micro)
+    """How far below 0 the balance may go; above 0 the account is postpaid, at 0 prepaid."""
+    if limit_micro < 0:
+        raise InputError("a credit limit cannot be negative", "use 0 for prepaid", "limit")
     await queries.set_credit_limit(connection, account_id, limit_micro)
+
+
+async def set_low_balance(connection: asyncpg.Connection, account_id: int, mark_micro: int) -> None:
+    """The balance below which the account gets the event balance.low, once a crossing; 0 = off."""
+    if mark_micro < 0:
+        raise InputError("the mark cannot be negative", "use 0 to switch it off", "amount")
+    await queries.set_low_balance(connection, account_id, mark_micro)
 
 
 async def _book(

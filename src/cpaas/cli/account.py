@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cpaas.cli import output
+from cpaas.cli import account_money, output
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make and change accounts.")
+_NEGATIVE = {"ignore_unknown_options": True}
 Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
 
 
@@ -75,47 +76,13 @@ def list_(json: output.Json = False) -> None:
     output.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
-@app.command()
-def credit(
-    name: Name,
-    amount: Annotated[str, typer.Argument(help="Amount, such as 50 or 12.50.")],
-    note: Annotated[str, typer.Option(help="What for; shown in the ledger.")] = "",
-    once: Annotated[bool, typer.Option(help="Do nothing if this note was booked before.")] = False,
-    json: output.Json = False,
-) -> None:
-    """Add money to an account."""
-    from cpaas.billing import check, wallet
-    from cpaas.cli import acting
-
-    micro = check.positive(check.amount(amount))
-
-    async def work(connection: Any) -> int:
-        account = await acting.account_named(connection, name)
-        return await wallet.credit(
-            connection, account.id, micro, actor=acting.actor(), note=note, once=once
-        )
-
-    _balance(name, acting.change(work), json=json)
-
-
-@app.command(context_settings={"ignore_unknown_options": True})
-def adjust(
-    name: Name,
-    amount: Annotated[str, typer.Argument(help="Amount; negative takes money away.")],
-    note: Annotated[str, typer.Option(help="Why; shown in the ledger.")] = "",
-    json: output.Json = False,
-) -> None:
-    """Correct a balance, with a reason."""
-    from cpaas.billing import check, wallet
-    from cpaas.cli import acting
-
-    micro = check.amount(amount)
-
-    async def work(connection: Any) -> int:
-        account = await acting.account_named(connection, name)
-        return await wallet.adjust(connection, account.id, micro, actor=acting.actor(), note=note)
-
-    _balance(name, acting.change(work), json=json)
+app.command()(account_money.credit)
+app.command()(account_money.debit)
+app.command(context_settings=_NEGATIVE)(account_money.adjust)
+app.command()(account_money.limit)
+app.command(name="low-balance")(account_money.low_balance)
+app.command()(account_money.ledger)
+app.command()(account_money.statement)
 
 
 @app.command()
@@ -171,6 +138,10 @@ def set_(  # noqa: PLR0913 one option per field of the screen
     on: Annotated[list[str] | None, typer.Option(help="Channel to switch on.")] = None,
     off: Annotated[list[str] | None, typer.Option(help="Channel to switch off.")] = None,
     credit_limit: Annotated[str | None, typer.Option(help="How far below 0.")] = None,
+    refund_failed: Annotated[
+        bool | None,
+        typer.Option("--refund-failed/--charge-failed", help="What a carrier failed to deliver."),
+    ] = None,
     json: output.Json = False,
 ) -> None:
     """Change an account; services obey within a second."""
@@ -186,6 +157,7 @@ def set_(  # noqa: PLR0913 one option per field of the screen
         countries=[] if any_country else country or None,
         tps=tps,
         daily_cap=daily_cap,
+        refund_failed=refund_failed,
     )
     changes = msgspec.structs.replace(given, **switches)
     limit = None if credit_limit is None else check.amount(credit_limit)
@@ -226,6 +198,9 @@ def _shown(row: Any) -> dict[str, Any]:
         "sandbox": row.is_sandbox,
         "balance": money.show(row.balance_micro),
         "credit_limit": money.show(row.credit_limit_micro),
+        "billing_mode": row.billing_mode,
+        "low_balance": money.show(row.low_balance_micro),
+        "refund_failed": row.refund_failed,
         "channels": [channel for channel in CHANNELS if values[f"{channel}_enabled"]],
         "tps": row.tps,
         "daily_cap": row.daily_cap,
@@ -236,12 +211,3 @@ def _shown(row: Any) -> dict[str, Any]:
 
 def _cell(value: Any) -> Any:
     return ", ".join(value) if isinstance(value, list) else value
-
-
-def _balance(name: str, micro: int, *, json: bool) -> None:
-    from cpaas.kit import money
-
-    if json:
-        output.emit({"name": name, "balance": money.show(micro)})
-    else:
-        output.text(f"{name} now has {money.show(micro)} {output.settings().currency}")

@@ -151,6 +151,9 @@ def _shown(row: Any) -> dict[str, Any]:
         "provider_message_id": row["provider_message_id"],
         "price": money.show(row["price_micro"] - row["refunded_micro"]),
         "carrier_cost": money.show(row["carrier_cost_micro"]),
+        "margin": money.show(
+            row["price_micro"] - row["refunded_micro"] - row["carrier_cost_micro"]
+        ),
         "error_code": row["error_code"],
         "error": row["error"],
         "reference": row["reference"],

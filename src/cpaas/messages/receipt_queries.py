@@ -183,6 +183,25 @@ async def keep_unmatched(connection: Any, receipts: Sequence[NewUnmatched]) -> N
     )
 
 
+async def add_missing_costs(connection: Any, costs: dict[bytes, int]) -> list[Any]:
+    """Book what carriers take for delivered messages that have no cost yet.
+
+    Returns (id, account, channel, route, country) of those it was booked on.
+    """
+    if not costs:
+        return []
+    ids = sorted(costs)
+    rows: list[Any] = await connection.fetch(
+        """UPDATE message m SET carrier_cost_micro = g.cost
+           FROM unnest($1::uuid[], $2::bigint[]) g(id, cost)
+           WHERE m.id = g.id AND m.carrier_cost_micro = 0 AND m.status IN ('DELIVERED', 'READ')
+             AND NOT m.is_test
+           RETURNING m.id, m.account_id, m.channel, m.route_id, m.country""",
+        ids, [costs[one] for one in ids],
+    )  # fmt: skip
+    return rows
+
+
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 

@@ -61,7 +61,9 @@ WITH need AS MATERIALIZED (
     FROM item
 ), debited AS (
     INSERT INTO ledger_entry (account_id, kind, amount_micro, message_id, attempt)
-    SELECT account_id, 'DEBIT', -price_micro, id, 1 FROM item WHERE price_micro > 0
+    SELECT account_id, CASE channel WHEN 'voice' THEN 'RESERVE' ELSE 'DEBIT' END, -price_micro,
+      id, 1
+    FROM item WHERE price_micro > 0
 ), queued AS (
     INSERT INTO queue_item (queue, lane, account_id, available_at, messages, payload)
     SELECT q, l, a, now() + d * interval '1 microsecond', m, p

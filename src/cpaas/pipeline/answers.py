@@ -16,8 +16,8 @@ from cpaas.kit.log import get_logger
 from cpaas.messages import queries, receipt_queries
 from cpaas.messages.envelopes import LANE_NUMBER, MAX_MESSAGES, Outgoing, pack
 from cpaas.messages.receipt_queries import NewPart
-from cpaas.messages.types import Applied, Finish, Note
-from cpaas.pipeline.transitions import Context, finish
+from cpaas.messages.types import Applied, CounterKey, Counts, Finish, Note
+from cpaas.pipeline.transitions import MINUTE_US, Context, finish
 from cpaas.pipeline.types import Answer
 
 _log = get_logger(__name__)
@@ -68,6 +68,7 @@ async def commit_answers(connection: Any, context: Context, answers: Sequence[An
             again.append((answer, _fenced(step.again, done)))
     if late:
         notes += await _late(connection, late)
+        await _late_costs(connection, context, late)
     await queries.note(connection, notes)
     if again:
         await embedded.publish(connection, _items(context, again))
@@ -268,6 +269,21 @@ async def _late(connection: Any, answers: Sequence[Answer]) -> list[Note]:
         )  # fmt: skip
     await receipt_queries.keep_parts(connection, parts)
     return notes
+
+
+async def _late_costs(connection: Any, context: Context, answers: Sequence[Answer]) -> None:
+    """A receipt was quicker than the answer: the carrier has the message, and is paid for it."""
+    costs = {}
+    for answer in answers:
+        cost = _submitted(context, answer).carrier_cost_micro if answer.error is None else 0
+        if cost:
+            costs[answer.message.id] = cost
+    counts: dict[CounterKey, Counts] = {}
+    for row in await receipt_queries.add_missing_costs(connection, costs):
+        accepted_us = int.from_bytes(row[0][:6], "big") * 1000
+        key = accepted_us - accepted_us % MINUTE_US, row[1], row[2], row[3], row[4]
+        counts.setdefault(key, Counts()).carrier_cost_micro += costs[row[0]]
+    await queries.count(connection, context.counter or context.instance_id, counts)
 
 
 def clean(text: str) -> str:

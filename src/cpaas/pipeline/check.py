@@ -93,8 +93,9 @@ def address(prepared: Prepared, to: str) -> Outgoing:
             "to",
         )
     price = quote(
-        prepared.snapshot, author.account_id, draft.channel, number.digits, prepared.segments
-    )
+        prepared.snapshot, author.account_id, draft.channel, number.digits, prepared.segments,
+        country=number.country,
+    )  # fmt: skip
     if price is None and not author.is_test:
         raise RefusedError(
             "no_price", f"No price is set for {draft.channel} to +{number.digits}.", "to"

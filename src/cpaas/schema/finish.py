@@ -25,7 +25,7 @@ CONFIGURATION = {
 AUDITED = {"app_user": "id", "service_state": "service"}
 #: audited once a statement: too many rows may come at once.
 AUDITED_TOGETHER = ("blacklist_entry",)
-APPEND_ONLY = ("ledger_entry", "audit_log")
+APPEND_ONLY = ("ledger_entry", "account_statement", "audit_log")
 #: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
 EXTERNAL = {"queue_item": "payload", "dead_letter": "payload"}
 PARTITION_DAYS_AHEAD = 14
@@ -63,6 +63,14 @@ def _triggers(cursor: CursorWrapper) -> None:
                 f"REFERENCING {rows} TABLE AS changed"
                 " FOR EACH STATEMENT EXECUTE FUNCTION cpaas_audit_many()",
             )
+    # Traffic names only the balance in its UPDATEs, so that these cost it nothing.
+    _trigger(
+        cursor,
+        "audit_terms",
+        "wallet",
+        "AFTER UPDATE OF credit_limit_micro, low_balance_micro",
+        "FOR EACH ROW EXECUTE FUNCTION cpaas_audit('account_id')",
+    )
     _trigger(
         cursor,
         "service_state_changed",

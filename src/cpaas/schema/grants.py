@@ -22,6 +22,7 @@ TENANT = {
     ),
     "wallet": "SELECT",
     "ledger_entry": "SELECT",
+    "account_statement": "SELECT",
     # The value stays as it was approved: another one is another request.
     "sender": "SELECT, INSERT (account_id, channel, value, pe_id), UPDATE (is_default), DELETE",
     "message": "SELECT",

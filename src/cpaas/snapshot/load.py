@@ -17,6 +17,7 @@ from cpaas.snapshot import queries
 from cpaas.snapshot.types import (
     Account,
     ApiKey,
+    Prices,
     Route,
     Rule,
     Sender,
@@ -106,10 +107,18 @@ async def _senders(connection: asyncpg.Connection) -> _Fields:
 
 
 async def _prices(connection: asyncpg.Connection) -> _Fields:
-    found: dict[tuple[int, str, str], list[tuple[str, int]]] = {}
-    for account_id, channel, category, prefix, micro in await queries.prices(connection):
-        found.setdefault((account_id, channel, category), []).append((prefix, micro))
-    return {"prices": {key: tuple(values) for key, values in found.items()}}
+    prefixes: dict[tuple[int, str, str], dict[str, int]] = {}
+    countries: dict[tuple[int, str, str], dict[str, int]] = {}
+    for row in await queries.prices(connection):
+        account_id, channel, category, country, prefix, micro = row
+        kind = countries if country else prefixes
+        kind.setdefault((account_id, channel, category), {})[country or prefix] = micro
+    found = {}
+    for key in prefixes.keys() | countries.keys():
+        own = prefixes.get(key, {})
+        lengths = sorted({len(prefix) for prefix in own if prefix}, reverse=True)
+        found[key] = Prices(own.get(""), tuple(lengths), own, countries.get(key, {}))
+    return {"prices": found}
 
 
 async def _routes(connection: asyncpg.Connection) -> _Fields:

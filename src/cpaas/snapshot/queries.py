@@ -39,10 +39,10 @@ async def senders(connection: asyncpg.Connection) -> Rows:
 
 
 async def prices(connection: asyncpg.Connection) -> Rows:
-    """All prices, account 0 for the platform's defaults, longest prefix first."""
+    """All prices, account 0 for the platform's defaults."""
     return await connection.fetch(
-        """SELECT coalesce(account_id, 0), channel, category, prefix, amount_micro FROM price
-           ORDER BY length(prefix) DESC, prefix"""
+        """SELECT coalesce(account_id, 0), channel, category, country, prefix, amount_micro
+           FROM price"""
     )
 
 

@@ -101,12 +101,32 @@ class WebhookEndpoint(msgspec.Struct, frozen=True):
     active: bool
 
 
+class Prices(msgspec.Struct, frozen=True):
+    """What a unit costs, in micro-units: the longest prefix, else the country, else `other`.
+
+    lengths: of the prefixes, longest first, so that a rate sheet of any size costs a look-up each.
+    """
+
+    other: int | None
+    lengths: tuple[int, ...]
+    prefixes: dict[str, int]
+    countries: dict[str, int]
+
+    def of(self, number: str, country: str) -> int | None:
+        """The price for digits without plus; None when none is set."""
+        for length in self.lengths:
+            micro = self.prefixes.get(number[:length])
+            if micro is not None:
+                return micro
+        return self.countries.get(country, self.other) if self.countries else self.other
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """All configuration of the data plane at one version (the sum of the tables' versions).
 
     accounts, routes: by id. keys: by SHA-256 digest. senders: (account id, channel) -> value ->
     Sender. default_senders: (account id, channel) -> Sender. prices: (account id or 0, channel,
-    category) -> ((prefix, micro-units), longest prefix first). rules: channel -> active rules in
+    category) -> Prices. rules: channel -> active rules in
     order of evaluation. assigned: (account id, channel) -> route id. settings: platform settings.
     route_costs: route id -> ((prefix, micro-units), longest prefix first).
     """
@@ -116,7 +136,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     keys: dict[bytes, ApiKey]
     senders: dict[tuple[int, str], dict[str, Sender]]
     default_senders: dict[tuple[int, str], Sender]
-    prices: dict[tuple[int, str, str], tuple[tuple[str, int], ...]]
+    prices: dict[tuple[int, str, str], Prices]
     routes: dict[int, Route]
     routes_by_name: dict[str, Route]
     rules: dict[str, tuple[Rule, ...]]
@@ -136,12 +156,12 @@ class Snapshot(msgspec.Struct, frozen=True):
         route = self.routes.get(route_id)
         return route.cost_micro or None if route is not None else None
 
-    def price(self, account_id: int, channel: str, category: str, number: str) -> int | None:
+    def price(
+        self, account_id: int, channel: str, category: str, number: str, country: str = ""
+    ) -> int | None:
         """Price in micro-units for digits `number` without plus; None when none is set.
 
         Platform defaults are copied to an account when it is made, so they are not asked here.
         """
-        for prefix, micro in self.prices.get((account_id, channel, category), ()):
-            if number.startswith(prefix):
-                return micro
-        return None
+        prices = self.prices.get((account_id, channel, category))
+        return None if prices is None else prices.of(number, country)

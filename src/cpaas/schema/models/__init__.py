@@ -1,7 +1,12 @@
 """Every table of the platform, one module per noun."""
 
 from cpaas.schema.models.accounts import Account, ApiKey, AssignedRoute, SmppCredential, User
-from cpaas.schema.models.billing import LedgerEntry, Price, Wallet
+from cpaas.schema.models.billing import (
+    AccountStatement,
+    LedgerEntry,
+    Price,
+    Wallet,
+)
 from cpaas.schema.models.messages import (
     InboundMessage,
     Message,
@@ -31,40 +36,11 @@ from cpaas.schema.models.traffic import (
 )
 
 __all__ = [
-    "Account",
-    "ApiKey",
-    "AssignedRoute",
-    "AuditLog",
-    "BlacklistEntry",
-    "ConfigVersion",
-    "CounterDay",
-    "CounterError",
-    "CounterErrorHour",
-    "CounterHour",
-    "CounterMinute",
-    "DeadLetter",
-    "IdempotencyKey",
-    "InboundMessage",
-    "LedgerEntry",
-    "Message",
-    "MessageEvent",
-    "MessagePart",
-    "PlatformSetting",
-    "Price",
-    "QueueItem",
-    "Route",
-    "RouteCost",
-    "RouteLease",
-    "RouteState",
-    "RoutingRule",
-    "Sender",
-    "ServiceInstance",
-    "ServiceState",
-    "SmppCredential",
-    "UnmatchedReceipt",
-    "User",
-    "Wallet",
-    "WebhookAttempt",
-    "WebhookDelivery",
+    "Account", "AccountStatement", "ApiKey", "AssignedRoute", "AuditLog", "BlacklistEntry",
+    "ConfigVersion", "CounterDay", "CounterError", "CounterErrorHour", "CounterHour",
+    "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
+    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost",
+    "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState",
+    "SmppCredential", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
     "WebhookEndpoint",
 ]  # fmt: skip

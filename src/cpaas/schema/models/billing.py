@@ -49,11 +49,16 @@ class LedgerEntry(models.Model):
 
 
 class Price(models.Model):
-    """What a unit costs: platform default (account NULL) or an account's own; '' = any prefix."""
+    """What a unit costs: platform default (account NULL) or an account's own.
+
+    Of a country (ISO code), of a prefix, or ('' both) of every number; the longest prefix wins,
+    then the country.
+    """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True)
     channel = models.TextField()
     category = fields.text()
+    country = fields.text()
     prefix = fields.text()
     amount_micro = models.BigIntegerField()
 
@@ -61,11 +66,31 @@ class Price(models.Model):
         db_table = "price"
         constraints = [
             models.UniqueConstraint(
-                fields=("account", "channel", "category", "prefix"),
+                fields=("account", "channel", "category", "country", "prefix"),
                 name="price_once",
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
                 condition=models.Q(amount_micro__gte=0), name="price_not_negative"
             ),
+            models.CheckConstraint(
+                condition=models.Q(country="") | models.Q(prefix=""), name="price_one_condition"
+            ),
         ]
+
+
+class AccountStatement(models.Model):
+    """A closed month of an account: opening + the lines = closing. Made once, never changed."""
+
+    pk = models.CompositePrimaryKey("account_id", "month")
+    account_id = models.BigIntegerField()
+    month = models.DateField()
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField()
+    opening_micro = models.BigIntegerField()
+    closing_micro = models.BigIntegerField()
+    lines = models.JSONField()
+    closed_at = fields.created()
+
+    class Meta:
+        db_table = "account_statement"
