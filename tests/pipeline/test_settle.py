@@ -220,6 +220,17 @@ async def test_an_unknown_outcome_is_left_to_recovery(world: World) -> None:
     assert await world.kinds(sent) == ["unknown_outcome"]
 
 
+async def test_a_receipt_before_its_answer_costs_as_much(world: World) -> None:
+    sent = await world.message()
+    await world.pool.execute("UPDATE message SET provider_message_id = 'b'")
+    await receipts(world, world.receipt("b"))
+    for _ in range(2):
+        await answers(world, world.answer(sent, "b"))
+    row = await world.row(sent)
+    assert (row["status"], row["carrier_cost_micro"]) == ("DELIVERED", COST)
+    assert (await world.counted())["cost"] == COST
+
+
 async def test_an_answer_after_its_attempt_keeps_the_id(world: World) -> None:
     sent = await world.message()
     await world.pool.execute("UPDATE message SET status = 'SENDING', attempt = 2")
