@@ -94,7 +94,7 @@ def test_limit_mark_policy_and_statement_of_an_account(run: Run, dsn: str) -> No
     assert run("account", "debit", "acme", "12", "--note", "fee")["balance"] == "-2.0000"
     assert "balance" in run("account", "debit", "acme", "4", "--note", "fee", code=1)["error"]
     assert "reason" in run("account", "debit", "acme", "1", code=1)["error"]
-    assert "negative" in run("account", "limit", "acme", "--", "-1", code=1)["error"]
+    assert "negative" in run("account", "limit", "acme", "-1", code=1)["error"]
     assert run("account", "limit", "acme", "0")["billing_mode"] == "prepaid"
     assert run("account", "low-balance", "acme", "3")["low_balance"] == "3.0000"
     changed = run("account", "set", "acme", "--refund-failed")

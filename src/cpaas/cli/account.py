@@ -79,7 +79,7 @@ def list_(json: output.Json = False) -> None:
 app.command()(account_money.credit)
 app.command()(account_money.debit)
 app.command(context_settings=_NEGATIVE)(account_money.adjust)
-app.command()(account_money.limit)
+app.command(context_settings=_NEGATIVE)(account_money.limit)
 app.command(name="low-balance")(account_money.low_balance)
 app.command()(account_money.ledger)
 app.command()(account_money.statement)
