@@ -130,6 +130,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Doc("Time that one service may take to become healthy.", unit="seconds", minimum=1),
     ] = 60
+    restart_seconds_max: Annotated[
+        int,
+        Doc(
+            "Longest pause before a service that keeps ending is started again; the pauses grow "
+            "from one second.",
+            unit="seconds",
+            minimum=1,
+            maximum=600,
+        ),
+    ] = 30
+    unknown_outcome_seconds: Annotated[
+        int,
+        Doc(
+            "Time that a message whose carrier's answer was lost waits for a receipt; then it is "
+            "sent again or ended, by its account's policy.",
+            unit="seconds",
+            minimum=1,
+            maximum=86400,
+        ),
+    ] = 120
     queue_items_max: Annotated[
         int,
         Doc(

@@ -77,12 +77,12 @@ def bench(  # noqa: PLR0913 one option per wish
 
 @contextlib.contextmanager
 def _stage(wishes: Wishes) -> Iterator[Any]:
-    from cpaas.cli.bench_copy import Copy
     from cpaas.cli.bench_run import Stage, far_ends
+    from cpaas.cli.private_copy import Copy
 
     with (
         far_ends(receipts=wishes.receipts) as ends,
-        Copy(wishes.folder, fast_path=wishes.fast_path) as copy,
+        Copy(wishes.folder, CPAAS_API_FAST_PATH="on" if wishes.fast_path else "off") as copy,
     ):
         output.step(f"starting a private copy in {copy.home}")
         try:

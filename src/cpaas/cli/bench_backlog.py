@@ -8,10 +8,11 @@ import time
 from typing import Any, Final
 
 from cpaas.cli import bench_queries, output
-from cpaas.cli.bench_copy import ROUTE
 from cpaas.cli.bench_meter import Meter
-from cpaas.cli.bench_report import Check, percentile
+from cpaas.cli.bench_report import percentile
 from cpaas.cli.bench_run import Stage
+from cpaas.cli.checked import Check
+from cpaas.cli.private_copy import ROUTE
 from cpaas.kit.ids import lowest_at
 from cpaas.messages.statuses import FINAL
 from cpaas.simulators.load.requests import NUMBERS_MAX

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from cpaas.cli.bench_queries import Books
+from cpaas.cli.checked import Check
 from cpaas.simulators.load import LoadResult
 from cpaas.simulators.load.tally import Ends
 
@@ -28,19 +29,6 @@ class Measured(msgspec.Struct, kw_only=True):
     memory: dict[str, int]
     wal_bytes: int
     receipts: bool
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One line of the reconciliation."""
-
-    what: str
-    expected: int
-    found: int
-
-    @property
-    def good(self) -> bool:
-        """Whether it is as it must be."""
-        return self.expected == self.found
 
 
 def percentile(sorted_values: Sequence[float], percent: float) -> float:

@@ -17,9 +17,9 @@ import msgspec
 import psutil
 
 from cpaas.cli import bench_queries, output
-from cpaas.cli.bench_copy import Copy
 from cpaas.cli.bench_meter import Meter
 from cpaas.cli.bench_report import Measured, checks
+from cpaas.cli.private_copy import Copy
 from cpaas.kit.ids import lowest_at
 from cpaas.messages.statuses import FINAL
 from cpaas.simulators.load import Load, LoadError, LoadPlan, LoadResult

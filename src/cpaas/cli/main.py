@@ -50,6 +50,7 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("serve", "Run one service in the foreground."),
     "simulate": Entry("simulate", "Run a simulated carrier."),
     "bench": Entry("bench", "Measure a private copy, end to end."),
+    "drill": Entry("drill.command", "Kill parts of a private copy; prove that nothing is lost."),
     "test": Entry("checks", "Check and test this copy of the project."),
 }
 

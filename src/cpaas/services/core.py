@@ -112,7 +112,13 @@ class _Core:
                 pool, consumer, snapshot=lambda: holder.current, keyring=keyring, guard=guard
             ),
             "figures": run_folding(pool, _now_us, lambda: _zone(holder, settings)),
-            "sweeps": run_sweeps(pool, lambda: holder.current, instance_id, _now_us),
+            "sweeps": run_sweeps(
+                pool,
+                lambda: holder.current,
+                instance_id,
+                _now_us,
+                unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
+            ),
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

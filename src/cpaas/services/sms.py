@@ -117,7 +117,10 @@ class _Sms:
         self.router = Router(
             pool, consumer, snapshot, self.load, channel=CHANNEL, instance_id=instance_id
         )
-        self._sweeps = run_sweeps(pool, snapshot, instance_id, _now_us)
+        self._sweeps = run_sweeps(
+            pool, snapshot, instance_id, _now_us,
+            unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
+        )  # fmt: skip
         self._names: dict[str, asyncio.Task[None]] = {}
         self._holder = holder
         self._pool = pool

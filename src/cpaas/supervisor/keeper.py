@@ -7,6 +7,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
@@ -34,6 +35,7 @@ class Keeper:
         stop_signals: tuple[signal.Signals, ...] = STOP_SIGNALS,
         stop_seconds: float = 10.0,
         back_off_first_seconds: float = 1.0,
+        back_off_longest_seconds: float = 30.0,
     ) -> None:
         self.program = program
         self.status = Status.STOPPED
@@ -42,7 +44,9 @@ class Keeper:
         self._changed = changed
         self._stop_signals = stop_signals
         self._stop_seconds = stop_seconds
-        self._back_off_first_seconds = back_off_first_seconds
+        self._back_off = partial(
+            back_off_seconds, first=back_off_first_seconds, longest=back_off_longest_seconds
+        )
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -119,7 +123,7 @@ class Keeper:
                 failures = 0 if time.monotonic() - started > STEADY_SECONDS else failures
                 failures += 1
                 self._set(Status.WAITING)
-                await asyncio.sleep(back_off_seconds(failures, first=self._back_off_first_seconds))
+                await asyncio.sleep(self._back_off(failures))
                 self.restarts += 1
             started = time.monotonic()
             try:
@@ -127,7 +131,7 @@ class Keeper:
             except StartError as error:
                 log.warning("not started", program=self.program.name, reason=error.what)
                 failures += 1
-                await asyncio.sleep(back_off_seconds(failures, first=self._back_off_first_seconds))
+                await asyncio.sleep(self._back_off(failures))
                 continue
             await self._until_well()
             if self.alive:

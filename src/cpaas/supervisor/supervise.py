@@ -163,6 +163,7 @@ class Supervisor:
             stop_signals=stop_signals,
             stop_seconds=settings.stop_seconds * (1 - POSTGRES_STOP_SHARE),
             back_off_first_seconds=self._back_off_first_seconds,
+            back_off_longest_seconds=float(settings.restart_seconds_max),
         )
 
     def _write_state(self) -> None:

@@ -124,9 +124,13 @@ class SimulatedSmsc:
             if len(self._mailboxes) >= MAILBOXES_MAX:
                 idle = next((k for k, m in self._mailboxes.items() if not m.receivers), system_id)
                 self._mailboxes.pop(idle, None)
-            found = Mailbox(self.settings.receipts_kept_max, self.stats)
+            found = self.new_mailbox()
             self._mailboxes[system_id] = found
         return found
+
+    def new_mailbox(self) -> Mailbox:
+        """Make the queue of one system_id."""
+        return Mailbox(self.settings.receipts_kept_max, self.stats)
 
     def next_ids(self) -> tuple[str, str]:
         """Return a new id as the answer and as the receipt write it."""

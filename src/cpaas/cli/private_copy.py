@@ -1,6 +1,6 @@
-"""A private copy of the platform for a bench, made by the same commands that a user has.
+"""A private copy of the platform for bench and drill, made by the same commands that a user has.
 
-Its home, its ports and its database are its own, so that a bench never touches real traffic.
+Its home, its ports and its database are its own, so that neither ever touches real traffic.
 """
 
 import contextlib
@@ -36,7 +36,8 @@ OFFSETS: Final = range(11_000, 50_000)
 class Copy:
     """One copy, up as long as the context lasts."""
 
-    def __init__(self, folder: Path | None, *, fast_path: bool = True) -> None:
+    def __init__(self, folder: Path | None, **options: str) -> None:
+        """folder: where its home is made, None = the system's; options: its CPAAS_ settings."""
         # Short and passable: PostgreSQL's socket has a limit, and its user must get there.
         self.home = Path(tempfile.mkdtemp(prefix="cpb", dir=folder))
         self.home.chmod(0o711)
@@ -46,8 +47,7 @@ class Copy:
             "CPAAS_PORT_OFFSET": str(free_offset()),
             "CPAAS_SANDBOX": "off",
             "CPAAS_ALLOW_NETWORKS": "127.0.0.0/8",
-            "CPAAS_API_FAST_PATH": "on" if fast_path else "off",
-        }
+        } | options  # fmt: skip
         self.settings: Settings = load(self._environment)
         self.keys: tuple[str, ...] = ()
         self.processes: dict[str, int] = {}
@@ -56,9 +56,13 @@ class Copy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def stop(self) -> None:
+        """Ends it; its home stays as long as the context."""
         with contextlib.suppress(output.CliError):
             self.command("down")
-        shutil.rmtree(self.home, ignore_errors=True)
 
     def command(self, *words: str) -> dict[str, Any]:
         """Runs `cpaas … --json` on this copy and returns what it told."""
@@ -131,6 +135,6 @@ def wait_for(what: Callable[[], bool], seconds: float, name: str) -> None:
     while not what():
         if time.monotonic() > deadline:
             raise output.CliError(
-                f"waited {seconds:g} s for {name}", "run the bench with --keep and see its logs"
+                f"waited {seconds:g} s for {name}", "run it again with --keep and see its logs"
             )
         time.sleep(0.1)
