@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
-from tests.pipeline.world import PRICE, World, account, data_plane_pool, snapshot
+from tests.pipeline.world import PRICE, World, account, data_plane_pool, route, snapshot
 
 from cpaas.kit.ids import lowest_at
 from cpaas.messages.envelopes import Envelope, unpack
@@ -15,6 +16,7 @@ from cpaas.pipeline import overdue, recover_queries, unknown
 from cpaas.pipeline.answers import commit_answers
 from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.recover import jobs, run_once, run_sweeps
+from cpaas.pipeline.types import ReceiptState
 
 HOUR_US = 3_600_000_000
 START = lowest_at(0).bytes
@@ -170,6 +172,47 @@ async def test_two_receipts_for_one_message_are_not_adopted(world: World) -> Non
     await early_receipt(world, "p2")
     await sweep(world, unknown.sweep_unknown, START)
     assert (await world.row(sent))["status"] == "SENDING"
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [(("DELIVERED", "DELIVERED"), "DELIVERED"), (("DELIVERED", "FAILED"), "FAILED")],
+)
+async def test_a_long_message_is_adopted_when_every_part_has_its_receipt(
+    world: World, states: tuple[ReceiptState, ReceiptState], status: str
+) -> None:
+    sent = await unknown_message(world, segments=2)
+    for name, state in zip(("p1", "p2"), states, strict=True):
+        assert (await world.row(sent))["status"] == "SENDING"
+        async with world.pool.acquire() as connection:
+            await commit_receipts(connection, world.context(), [world.receipt(name, state)])
+        await sweep(world, unknown.sweep_unknown, START)
+    assert (await world.row(sent))["status"] == "SUBMITTED"
+    assert await sweep(world, overdue.sweep_unmatched) == 2
+    assert (await world.row(sent))["status"] == status
+    assert await world.pool.fetchval("SELECT count(*) FROM unmatched_receipt") == 0
+
+
+async def test_the_part_that_was_answered_for_is_not_waited_for(world: World) -> None:
+    sent = await world.message(segments=2)
+    async with world.pool.acquire() as connection:
+        answer = world.answer(sent, "p1", None, error="unknown_outcome")
+        await commit_answers(connection, world.context(), [answer])
+    for name in ("p1", "p2"):
+        await early_receipt(world, name)
+    await sweep(world, unknown.sweep_unknown, START)
+    assert await sweep(world, overdue.sweep_unmatched) == 1
+    assert (await world.row(sent))["status"] == "DELIVERED"
+
+
+async def test_a_long_message_that_went_as_one_has_one_receipt(world: World) -> None:
+    whole = msgspec.structs.replace(route(1), settings={"long_message": "payload"})
+    world.snapshot = snapshot(routes=[whole])
+    sent = await unknown_message(world, segments=2)
+    await early_receipt(world)
+    await sweep(world, unknown.sweep_unknown, START)
+    await sweep(world, overdue.sweep_unmatched)
+    assert (await world.row(sent))["status"] == "DELIVERED"
 
 
 async def test_an_early_receipt_finds_its_message_later(world: World) -> None:

@@ -15,6 +15,7 @@ from cpaas.db.trouble import is_passing
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
 from cpaas.pipeline import overdue, recover_queries, unknown
+from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.transitions import Context
 from cpaas.snapshot.types import Snapshot
 
@@ -46,7 +47,7 @@ class UnknownOutcomes:
     async def sweep(self, connection: Any, context: Context) -> int:
         """Decide about unknown outcomes; begins four days back when this process has no place."""
         if not self._after:
-            first_ms = context.now_us // 1000 - unknown.REACH_DAYS * unknown.DAY_MS
+            first_ms = context.now_us // 1000 - REACH_DAYS * DAY_MS
             self._after = lowest_at(first_ms).bytes
         before = self._after
         after = await unknown.sweep_unknown(connection, context, before, wait_us=self._wait_us)

@@ -139,16 +139,19 @@ async def left(connection: Any, ids: Sequence[bytes]) -> list[Left]:
     return [Left(*row) for row in rows]
 
 
-async def with_parts(connection: Any, ids: Sequence[bytes]) -> set[bytes]:
-    """Those of the messages of which a carrier has accepted something."""
+async def parts_known(connection: Any, ids: Sequence[bytes]) -> dict[bytes, set[int]]:
+    """Of which messages a carrier has accepted something: the parts' numbers, 0 = a whole one."""
     if not ids:
-        return set()
+        return {}
     rows = await connection.fetch(
-        """SELECT DISTINCT message_id FROM message_part
+        """SELECT message_id, part_no FROM message_part
            WHERE message_id = any($1) AND message_id >= $2 AND message_id <= $3""",
         list(ids), min(ids), max(ids),
     )  # fmt: skip
-    return {row[0] for row in rows}
+    known: dict[bytes, set[int]] = {}
+    for message_id, number in rows:
+        known.setdefault(message_id, set()).add(number)
+    return known
 
 
 async def sending_to(

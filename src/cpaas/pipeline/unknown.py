@@ -4,7 +4,6 @@ A message stays SENDING while its process is dead or its answer lost. First a re
 alone is looked for; only after a set time the account's policy, else the lane, decides.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,23 +16,17 @@ from cpaas.kit.ids import lowest_at
 from cpaas.messages import queries
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Channel, Envelope, Lane, Outgoing, pack
 from cpaas.messages.types import Finish, Note
-from cpaas.pipeline import recover_queries
+from cpaas.pipeline import adopt, recover_queries
+from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.recover_queries import Left, Unknown, Unmatched
 from cpaas.pipeline.transitions import Context, finish
 
 SECOND_US: Final = 1_000_000
-DAY_MS: Final = 86_400_000
 DEAD_AFTER_SECONDS: Final = 15.0
 WAIT_US: Final = 120 * SECOND_US
-#: how far back a claimed message may have been accepted.
-REACH_DAYS: Final = 4
 BATCH_MAX: Final = 500
 #: messages of one day noted in one sweep; the next one goes on.
 LEFT_MAX: Final = 5_000
-#: a receipt may come a little before our own note of the claim.
-EARLY_US: Final = 5 * SECOND_US
-
-_Fit = tuple[str, int, str]
 
 
 async def sweep_dead(
@@ -87,16 +80,17 @@ async def sweep_unknown(
         if keys:
             since_us[row.id] = min(noted_us[key] for key in keys)
             rows.append(row)
-    fitting = await _fitting(connection, context, rows)
-    partly = await recover_queries.with_parts(connection, [row.id for row in rows])
+    known = await recover_queries.parts_known(connection, [row.id for row in rows])
+    fitting = await adopt.fitting(connection, context, rows, known)
     adopted = [row for row in rows if row.id in fitting]
     over = [
         row
         for row in rows
         if row.id not in fitting and since_us[row.id] + wait_us <= context.now_us
     ]
-    again = [row for row in over if _goes_again(context, row, partly=row.id in partly)]
+    again = [row for row in over if _goes_again(context, row, partly=row.id in known)]
     ended = [row for row in over if row not in again]
+    await adopt.keep_parts(connection, context, adopted, fitting, known)
     await _apply(connection, context, fitting, adopted=adopted, again=again, ended=ended)
     decided = {row.id for row in (*adopted, *over)}
     return _next(after, events, waiting={row.id for row in rows} - decided)
@@ -118,38 +112,6 @@ def _goes_again(context: Context, row: Left, *, partly: bool) -> bool:
     if partly or row.valid_until_us <= context.now_us or policy == "fail":
         return False
     return policy == "resend" or row.lane == "otp"
-
-
-async def _fitting(
-    connection: Any, context: Context, rows: Sequence[Left]
-) -> dict[bytes, list[Unmatched]]:
-    """The kept receipts that fit exactly one message being sent, all with one provider id."""
-    if not rows:
-        return {}
-    receipts = await recover_queries.unmatched_of_routes(
-        connection, sorted({row.route_id for row in rows})
-    )
-    if not receipts:
-        return {}
-    lowest = lowest_at(context.now_us // 1000 - REACH_DAYS * DAY_MS).bytes
-    recipients = sorted({row.recipient for row in rows})
-    others = await recover_queries.sending_to(connection, recipients, lowest)
-    sending = Counter(_fit(recipient, route, sender) for recipient, route, sender in others)
-    told: dict[_Fit, list[Unmatched]] = {}
-    for one in receipts:
-        told.setdefault(_fit(one.recipient, one.route_id, one.sender), []).append(one)
-    found = {}
-    for row in rows:
-        fit = _fit(row.recipient, row.route_id, row.sender)
-        since = (row.claimed_us or row.created_us) - EARLY_US
-        fitting = [one for one in told.get(fit, ()) if one.received_us >= since]
-        if sending[fit] == 1 and len({one.provider_message_id for one in fitting}) == 1:
-            found[row.id] = fitting
-    return found
-
-
-def _fit(recipient: str, route_id: int, sender: str) -> _Fit:
-    return recipient.lstrip("+"), route_id, sender.lstrip("+").casefold()
 
 
 async def _apply(
