@@ -159,6 +159,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             minimum=1000,
         ),
     ] = 3_000_000
+    waiting_mb_max: Annotated[
+        int,
+        Doc(
+            "Requests and answers that may wait for the database before more are refused as "
+            "`busy`.",
+            unit="MB",
+            minimum=1,
+        ),
+    ] = 64
+    api_connections_max: Annotated[
+        int,
+        Doc(
+            "Open connections of the REST API beyond which requests are refused as `busy`.",
+            unit="connections",
+            minimum=10,
+        ),
+    ] = 4_000
     keyring: Annotated[
         Path,
         Doc("File with the keys that encrypt stored credentials; default in the home folder."),

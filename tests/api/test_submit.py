@@ -269,7 +269,7 @@ async def test_unconfirmed_configuration(api: Client) -> None:
 
 
 async def test_busy(api: Client) -> None:
-    api.world.acceptor.queue_items = 10**9
+    api.world.acceptor.admission.queue_items = 10**9
     answer = await api.post()
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "busy", "10")
 

@@ -259,14 +259,28 @@ async def test_what_the_database_cannot_take_fails_alone(world: Desk) -> None:
 
 async def test_too_much_waiting_is_refused(world: Desk) -> None:
     one = await world.account()
-    world.acceptor.queue_items = 10**9
+    world.acceptor.admission.queue_items = 10**9
     with pytest.raises(RefusedError, match="busy"):
         await world.send(one)
 
 
 async def test_a_backlog_of_a_million_single_messages_is_not_too_much(world: Desk) -> None:
     one = await world.account()
-    world.acceptor.queue_items = 2_000_000
+    world.acceptor.admission.queue_items = 2_000_000
+    assert await world.send(one) is None
+
+
+async def test_too_many_bytes_waiting_are_refused(world: Desk) -> None:
+    one = await world.account()
+    async with held_wallets(world.pool):
+        big = world.message(one)
+        big.size = 64 * 2**20
+        storing = asyncio.create_task(world.acceptor.accept(big))
+        await waiting(world.pool)
+        with pytest.raises(RefusedError, match="busy"):
+            await world.send(one)
+    assert await storing is None
+    assert world.acceptor.admission.bytes == 0
     assert await world.send(one) is None
 
 
@@ -331,6 +345,32 @@ async def test_an_unknown_outcome_says_so(dsn: str) -> None:
             outcome = await asyncio.wait_for(sending, 5)
         assert isinstance(outcome, RefusedError)
         assert (outcome.code, len(outcome.ids)) == ("outcome_unknown", 1)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_after_an_unknown_outcome_the_same_key_is_safe(dsn: str, committed: bool) -> None:
+    async with (
+        proxied(dsn) as (proxy, through),
+        desk(dsn, through=through, resolve_seconds=0.5) as world,
+    ):
+        one = await world.account()
+        async with held_wallets(world.pool):
+            sending = asyncio.create_task(world.send(one, key="k"))
+            await waiting(world.pool)
+            proxy.refusing = True
+            if committed:
+                proxy.losing_the_next_answer = True
+            else:
+                proxy.cut()
+                assert code(await asyncio.wait_for(sending, 5)) == "outcome_unknown"
+        if committed:
+            assert code(await asyncio.wait_for(sending, 5)) == "outcome_unknown"
+        proxy.refusing = False
+        stored = await world.pool.fetchval("SELECT count(*) FROM message")
+        again = await asyncio.wait_for(world.send(one, key="k"), 10)
+        assert code(again) == ("again" if stored else "")
+        assert await world.pool.fetchval("SELECT count(*) FROM message") == 1
+        assert await world.balance(one) == 1_000_000_000 - PRICE
 
 
 async def test_a_database_that_is_away_for_a_moment_is_waited_for(dsn: str) -> None:

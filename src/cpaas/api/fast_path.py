@@ -45,6 +45,10 @@ _TOO_SLOW: Final = (
     b'{"type":"about:blank","title":"The body did not arrive in time","status":408,'
     b'"code":"body_timeout"}'
 )
+_COME_AGAIN: Final = [*_PROBLEM, (b"retry-after", b"1")]
+_BUSY: Final = (
+    b'{"type":"about:blank","title":"Too many connections are open","status":503,"code":"busy"}'
+)
 #: what the stock class sets to wake an application; nobody waits for a taken request's.
 _NO_EVENT: Final = asyncio.Event()
 _log: Final = logging.getLogger(__name__)
@@ -212,7 +216,6 @@ class FastPathProtocol(HttpToolsProtocol):
             self._hand_over(cycle)
 
     def _may_take(self) -> bool:
-        limit = self.limit_concurrency
         return (
             self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
@@ -222,8 +225,11 @@ class FastPathProtocol(HttpToolsProtocol):
             and not self.flow.write_paused
             and not self.parser.should_upgrade()
             and not self.root_path
-            and (limit is None or max(len(self.connections), len(self.tasks)) < limit)
         )
+
+    def _is_full(self) -> bool:
+        limit = self.limit_concurrency
+        return limit is not None and max(len(self.connections), len(self.tasks)) >= limit
 
     def _hand_over(self, cycle: _Taken) -> None:
         submit = self.submit
@@ -234,6 +240,11 @@ class FastPathProtocol(HttpToolsProtocol):
         client = self.client[0] if self.client else ""
         cycle.handing_over = True
         try:
+            if self._is_full():
+                # Closed, so that it makes room; stock says the same without a word.
+                cycle.keep_alive = False
+                cycle.reply(503, _COME_AGAIN, _BUSY)
+                return
             submit(cycle.headers, bytes(cycle.body), client, cycle.reply)
         except Exception:  # noqa: BLE001 - the parser would make it a 400 and close
             _log.exception("The handler of %s failed", PATH.decode())

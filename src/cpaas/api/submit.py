@@ -244,7 +244,9 @@ class Door:
             else:
                 self._refuse(request, problem(outcome))
 
-        self._acceptor.put(submission(prepared, messages, done, idempotency))
+        wanted = submission(prepared, messages, done, idempotency)
+        wanted.size = len(request.body) + len(answer)
+        self._acceptor.put(wanted)
 
     def _sent(self, prepared: Prepared, message: Outgoing, *, dry_run: bool) -> SentMessage:
         scheduled = prepared.send_at_us is not None

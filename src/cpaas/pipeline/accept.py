@@ -20,6 +20,12 @@ from cpaas.kit.money import show
 from cpaas.pipeline import accept_queries as queries
 from cpaas.pipeline import low_balance
 from cpaas.pipeline.accept_batch import Batch
+from cpaas.pipeline.admission import (
+    DEFAULT_ZONE,
+    QUEUE_ITEMS_MAX,
+    WAITING_BYTES_MAX,
+    Admission,
+)
 from cpaas.pipeline.drafts import Outcome, Replay, Submission
 from cpaas.pipeline.lost import resolve
 from cpaas.pipeline.refusals import RefusedError
@@ -27,14 +33,13 @@ from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import uuid_text
 
 BATCH_MESSAGES_MAX: Final = 500
-WAITING_MESSAGES_MAX: Final = 20_000
-#: items of all queues beyond which nothing more is accepted: a backlog of a million single
-#: messages fits also while the statistics, which tell their number, are behind.
-QUEUE_ITEMS_MAX: Final = 3_000_000
 RESOLVE_SECONDS_MAX: Final = 5.0
 RETRY_SECONDS: Final = 0.1
+#: when to come again while the database's disk is full.
+FULL_SECONDS: Final = 30
 CONFLICT_TRIES_MAX: Final = 10
 SAMPLE_SECONDS: Final = 1.0
+COUNT_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 60.0
 SWEPT_AT_ONCE: Final = 10_000
 _CONFLICTS: Final = (
@@ -67,6 +72,7 @@ class Acceptor:
         monotonic: Callable[[], float] = time.monotonic,
         resolve_seconds: float = RESOLVE_SECONDS_MAX,
         queue_items_max: int = QUEUE_ITEMS_MAX,
+        waiting_bytes_max: int = WAITING_BYTES_MAX,
     ) -> None:
         self._pool = pool
         self._snapshots = snapshots
@@ -74,37 +80,24 @@ class Acceptor:
         self._clock_us = clock_us
         self._monotonic = monotonic
         self._resolve_seconds = resolve_seconds
-        self._queue_items_max = queue_items_max
+        self.admission = Admission(
+            instance_id, clock_us, queue_items_max=queue_items_max,
+            waiting_bytes_max=waiting_bytes_max,
+        )  # fmt: skip
         self._waiting: deque[Submission] = deque()
-        self._waiting_messages = 0
-        self._keys: set[tuple[int, str]] = set()
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.queue_items = 0
 
     @property
     def waiting(self) -> int:
         """Messages that gathered for the next commits."""
-        return self._waiting_messages
+        return self.admission.messages
 
     def put(self, submission: Submission) -> None:
         """Join the next commit; done is called later. Errors: RefusedError, at once."""
-        if self._waiting_messages >= WAITING_MESSAGES_MAX:
-            raise RefusedError("busy", "Too many messages wait to be stored.", retry_after=1)
-        if self.queue_items >= self._queue_items_max:
-            raise RefusedError("busy", "Too many messages wait to be sent.", retry_after=10)
-        if submission.idempotency is not None:
-            key = (submission.author.account_id, submission.idempotency.key)
-            if key in self._keys:
-                raise RefusedError(
-                    "idempotency_in_progress",
-                    "The first request with this Idempotency-Key is still running.",
-                    retry_after=1,
-                )
-            self._keys.add(key)
+        self.admission.enter(submission, self._snapshots.current)
         self._waiting.append(submission)
-        self._waiting_messages += len(submission.messages)
         self._idle.clear()
         self._arrived.set()
 
@@ -152,15 +145,14 @@ class Acceptor:
             submission = self._waiting.popleft()
             room -= len(submission.messages)
             batch.append(submission)
-        self._waiting_messages -= BATCH_MESSAGES_MAX - room
+        self.admission.taken(BATCH_MESSAGES_MAX - room)
         return batch
 
     def _finish(self, submission: Submission, outcome: Outcome) -> None:
         done, submission.done = submission.done, _done_already
         if done is _done_already:
             return
-        if submission.idempotency is not None:
-            self._keys.discard((submission.author.account_id, submission.idempotency.key))
+        self.admission.leave(submission, outcome)
         try:
             done(outcome)
         except Exception:  # noqa: BLE001 - a caller that is gone must not disturb the others
@@ -199,6 +191,9 @@ class Acceptor:
             except Exception as error:  # noqa: BLE001 - sorted by kind just below
                 conflicts += isinstance(error, _CONFLICTS)
                 if isinstance(error, _CONFLICTS) and conflicts < CONFLICT_TRIES_MAX:
+                    continue
+                if isinstance(error, asyncpg.DiskFullError):
+                    self._finish_rest(part, _full(error))
                     continue
                 if not is_passing(error):
                     return error
@@ -328,17 +323,26 @@ class Acceptor:
                 self._finish(submission, None)
 
     async def _sample(self) -> None:
-        """Looks at the queues' size every second and deletes old keys every minute."""
-        swept_at = self._monotonic()
+        """Looks at the queues' size and the days' counts; deletes old keys every minute."""
+        swept_at, counted_at = self._monotonic(), float("-inf")
         while True:
             try:
-                self.queue_items = await queries.queue_items(self._pool)
+                self.admission.queue_items = await queries.queue_items(self._pool)
+                if self.admission.caps.stale or self._monotonic() - counted_at >= COUNT_SECONDS:
+                    counted_at = self._monotonic()
+                    await self._count_days()
                 if self._monotonic() - swept_at > SWEEP_SECONDS:
                     swept_at = self._monotonic()
                     await queries.sweep_keys(self._pool, SWEPT_AT_ONCE)
             except AWAY as error:
                 _log.warning("queue_depth_unknown", reason=repr(error))
             await asyncio.sleep(SAMPLE_SECONDS)
+
+    async def _count_days(self) -> None:
+        snapshot = self._snapshots.current
+        zone = str(snapshot.settings.get("timezone", DEFAULT_ZONE))
+        caps = self.admission.caps
+        await caps.refresh(self._pool, snapshot.accounts.values(), self._clock_us(), zone)
 
 
 def _done_already(_outcome: Outcome) -> None:
@@ -362,6 +366,14 @@ def _unknown(submission: Submission) -> RefusedError:
         ids=tuple(uuid_text(message.id) for message in submission.messages),
         retry_after=5,
     )
+
+
+def _full(error: Exception) -> RefusedError:
+    _log.error("database_storage_full", error=repr(error))
+    return RefusedError(
+        "storage_full", "The database has no room left; nothing was stored.",
+        retry_after=FULL_SECONDS,
+    )  # fmt: skip
 
 
 def _too_poor(submission: Submission, balance: int) -> RefusedError:

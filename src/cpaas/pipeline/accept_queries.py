@@ -175,3 +175,18 @@ async def queue_items(connection: Any) -> int:
         "SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 'queue_item'"
     )
     return found or 0
+
+
+async def accepted_by_others(
+    connection: Any, accounts: Sequence[int], since_us: int, until_us: int, *, horizon_us: int,
+    instance_id: int,
+) -> dict[int, tuple[int, int]]:  # fmt: skip
+    """Account -> what other processes accepted before and from the horizon on."""
+    rows = await connection.fetch(
+        """SELECT account_id, coalesce(sum(accepted) FILTER (WHERE minute < $4), 0)::bigint,
+             coalesce(sum(accepted) FILTER (WHERE minute >= $4), 0)::bigint
+           FROM counter_minute WHERE minute >= $2 AND minute < $3
+             AND account_id = ANY ($1::bigint[]) AND instance_id <> $5 GROUP BY 1""",
+        list(accounts), since_us, until_us, horizon_us, instance_id,
+    )  # fmt: skip
+    return {row[0]: (row[1], row[2]) for row in rows}

@@ -69,6 +69,8 @@ class Submission(msgspec.Struct):
     messages: list[Outgoing]
     done: Callable[[Outcome], None]
     idempotency: Idempotency | None = None
+    #: bytes of the request and its answer, which are held until the outcome.
+    size: int = 0
     #: recipients on the blacklist, known once it was asked.
     blocked: set[str] = msgspec.field(default_factory=set)
 

@@ -7,6 +7,7 @@ no more requests, answer those under way, commit what gathered, then end the res
 import asyncio
 import contextlib
 import gc
+import resource
 import signal
 import socket
 import time
@@ -48,6 +49,8 @@ KEEP_ALIVE_SECONDS: Final = 75
 REQUESTS_SHARE: Final = 0.5
 DRAIN_SHARE: Final = 0.2
 GC_THRESHOLD: Final = 50_000
+#: open files besides the API's connections: webhooks' posts, the database, logs.
+FILES_SPARE: Final = 1_000
 _WAITING = Gauge("cpaas_accept_waiting", "Messages that wait for the next commit.")
 _ITEMS = Gauge("cpaas_queue_items", "About how many items all queues hold.")
 _log = get_logger("core")
@@ -87,9 +90,10 @@ class _Core:
         self.acceptor = Acceptor(
             accept_pool, holder, instance_id, clock_us=_now_us,
             queue_items_max=settings.queue_items_max,
+            waiting_bytes_max=settings.waiting_mb_max * 2**20,
         )  # fmt: skip
         _WAITING.set_function(lambda: self.acceptor.waiting)
-        _ITEMS.set_function(lambda: self.acceptor.queue_items)
+        _ITEMS.set_function(lambda: self.acceptor.admission.queue_items)
         door = Door(
             holder, self.acceptor, currency=settings.currency, trusted=settings.trusted_proxies
         )
@@ -166,9 +170,24 @@ def _server(settings: Settings, application: Litestar, door: Door) -> _Server:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            limit_concurrency=_connections_max(settings.api_connections_max),
             timeout_graceful_shutdown=max(1, int(settings.stop_seconds * REQUESTS_SHARE)),
         )
     )
+
+
+def _connections_max(wanted: int) -> int:
+    """As many connections as files may be open, with some left for everything else."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + FILES_SPARE:
+        most = wanted + FILES_SPARE
+        soft = most if hard == resource.RLIM_INFINITY else min(hard, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted + FILES_SPARE:
+        return wanted
+    fit = max(1, soft - FILES_SPARE)
+    _log.warning("fewer_connections_than_set", wanted=wanted, possible=fit, open_files_max=soft)
+    return fit
 
 
 def _listen(host: str, port: int) -> socket.socket:
