@@ -288,4 +288,5 @@ def test_carrier_costs_by_prefix(run: Run) -> None:
     assert run("route", "cost", "delete", "smpp9", "--prefix", "91")["deleted"]
     assert "no cost" in run("route", "cost", "delete", "smpp9", "--prefix", "91", code=1)["error"]
     assert "no route" in run("route", "cost", "set", "nope", "1", code=1)["error"]
+    assert run("route", "delete", "smpp9")["deleted"]
     assert "amount" in run("route", "cost", "set", "smpp9", "0,1", code=1)["error"]

@@ -12,7 +12,7 @@ from cpaas.broker.base import NewItem
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, pack, unpack
 from cpaas.pipeline.load import RouteLoad
 from cpaas.pipeline.route import Router
-from cpaas.snapshot.types import Route, Rule, Snapshot
+from cpaas.snapshot.types import Member, Route, Rule, Snapshot, Strategy
 
 SUBMIT = "cpaas.sms.submit"
 
@@ -269,3 +269,38 @@ async def test_a_full_route_is_found_full_once_and_then_left_until_it_drains(ste
     assert sum(len(e.messages) for e in await step.routed("smpp1")) == 13
     assert await tries() == 0
     assert len(await step.world.items(SUBMIT)) == 17
+
+
+async def test_a_full_member_of_a_strategy_lets_the_next_take_over(step: Step) -> None:
+    slow, other = (msgspec.structs.replace(route(n), tps=1) for n in (1, 2))
+    both = Strategy(1, "s1", "sms", "failover", True, (Member(1), Member(2)))
+    rules = [rule(5, 0, strategy_id=1), rule(6, 3)]
+    step.world.snapshot = configured(*rules, routes=[slow, other, route(3)], strategies={1: both})
+    for _ in range(6):
+        await step.message()
+        await step.router.turn()
+    first, second = await step.routed("smpp1"), await step.routed("smpp2")
+    assert [e.plan for e in first] == [[1, 2, 3]] * 2
+    assert [e.plan for e in second] == [[2, 1, 3]] * 2
+    assert second[0].decision.endswith("; full: smpp1")
+    assert (second[0].strategy_id, second[0].rule_id) == (1, 5)
+    # A rule further down is no part of the strategy: the rest waits.
+    assert await step.routed("smpp3") == []
+    assert len(await step.world.items(SUBMIT)) == 2
+    step.load.set_down(2, down=True)
+    both = msgspec.structs.replace(both, overflow=False)
+    step.world.snapshot = msgspec.structs.replace(step.world.snapshot, strategies={1: both})
+    await step.router.turn()
+    assert len(await step.world.items(SUBMIT)) == 2
+
+
+async def test_a_weighted_strategy_splits_what_is_routed(step: Step) -> None:
+    split = Strategy(1, "s1", "sms", "weighted", True, (Member(1, 3), Member(2, 1)))
+    step.world.snapshot = configured(rule(5, 0, strategy_id=1), strategies={1: split})
+    parts = [await step.world.message("QUEUED", plan=[]) for _ in range(8)]
+    messages = [part.messages[0] for part in parts]
+    await step.put(msgspec.structs.replace(parts[0], messages=messages))
+    await step.router.turn()
+    for name, count, plan in (("smpp1", 6, [1, 2]), ("smpp2", 2, [2, 1])):
+        (routed,) = await step.routed(name)
+        assert (len(routed.messages), routed.plan) == (count, plan)

@@ -1,10 +1,10 @@
-"""Routes and rules that cannot work are refused with what to write instead."""
+"""Routes that cannot work are refused with what to write instead."""
 
 import pytest
 
 from cpaas.kit.errors import InputError
 from cpaas.routes import check
-from cpaas.routes.types import NewRoute, NewRule, RouteChanges
+from cpaas.routes.types import NewRoute, RouteChanges
 
 
 @pytest.mark.parametrize("name", ["smpp1", "a", "x" * 32, "_9"])
@@ -53,18 +53,3 @@ def test_fields_out_of_range(changes: RouteChanges, field: str) -> None:
 
 def test_a_simulated_route_needs_no_address() -> None:
     assert check.new_route(NewRoute(name="test_sms", simulated=True))
-
-
-@pytest.mark.parametrize(
-    ("rule", "field"),
-    [
-        (NewRule(channel="fax", route="r"), "channel"),
-        (NewRule(channel="sms", route="r", priority=-1), "priority"),
-        (NewRule(channel="sms", route="r", prefixes=["9x"]), "prefixes"),
-        (NewRule(channel="sms", route="r", lanes=["bulk"]), "lanes"),
-    ],
-)
-def test_rules_that_cannot_be(rule: NewRule, field: str) -> None:
-    with pytest.raises(InputError) as refused:
-        check.new_rule(rule)
-    assert refused.value.field == field

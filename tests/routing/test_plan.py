@@ -5,8 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from cpaas.kit.hours import read
 from cpaas.routing.plan import Plan, Planner
-from cpaas.snapshot.types import Route, Rule, Snapshot
+from cpaas.snapshot.types import Member, Route, Rule, Snapshot, Strategy
+
+#: a Thursday at noon in Kolkata.
+NOON_US = 1_795_674_600_000_000
 
 
 def route(id_: int, **more: Any) -> Route:
@@ -31,13 +35,29 @@ def snapshot(
     *rules: Rule,
     routes: list[Route] | None = None,
     assigned: dict[tuple[int, str], int] | None = None,
+    strategies: list[Strategy] | None = None,
+    **more: Any,
 ) -> Snapshot:
     known = routes or [route(1), route(2), route(3), route(9, simulated=True)]
     return Snapshot(
         version=1, accounts={}, keys={}, senders={}, default_senders={}, prices={},
         routes={one.id: one for one in known}, routes_by_name={one.name: one for one in known},
         rules={"sms": tuple(rules)}, assigned=assigned or {}, webhooks={}, settings={},
+        strategies={one.id: one for one in strategies or []}, **more,
     )  # fmt: skip
+
+
+def strategy(kind: str, *members: Member | int, **more: Any) -> Strategy:
+    listed = tuple(Member(one) if isinstance(one, int) else one for one in members)
+    values: dict[str, Any] = {
+        "id": 1, "name": "s1", "channel": "sms", "kind": kind, "active": True, "members": listed,
+    }  # fmt: skip
+    return Strategy(**(values | more))
+
+
+def led(*, id_: int = 7, to: int = 1, **more: Any) -> Rule:
+    """A rule that leads to a strategy."""
+    return rule(id_, 0, strategy_id=to, **more)
 
 
 class Case(msgspec.Struct):
@@ -49,6 +69,8 @@ class Case(msgspec.Struct):
     sender: str = "BRAND"
     lane: str = "transactional"
     assigned: int | None = None
+    country: str = "IN"
+    template: str = ""
 
 
 CASES = [
@@ -61,6 +83,13 @@ CASES = [
     Case("other sender", [rule(7, 1, senders=frozenset({"OTHER"})), rule(8, 2)], (2,), 8),
     Case("lane", [rule(7, 1, lanes=frozenset({"otp"})), rule(8, 2)], (2,), 8),
     Case("otp lane", [rule(7, 1, lanes=frozenset({"otp"})), rule(8, 2)], (1, 2), 7, lane="otp"),
+    Case("country", [rule(7, 1, countries=frozenset({"US"})), rule(8, 2)], (2,), 8),
+    Case("its country", [rule(7, 1, countries=frozenset({"IN"})), rule(8, 2)], (1, 2), 7),
+    Case("template", [rule(7, 1, templates=frozenset({"otp"})), rule(8, 2)], (2,), 8),
+    Case("its template", [rule(7, 1, templates=frozenset({"otp"}))], (1,), 7, template="otp"),
+    Case("hours", [rule(7, 1, hours=read([], ["13:00-11:00"])), rule(8, 2)], (2,), 8),
+    Case("its hours", [rule(7, 1, hours=read(["thu"], ["11:00-13:00"]))], (1,), 7),
+    Case("all conditions", [rule(7, 1, prefixes=("91",), countries=frozenset({"LK"}))], (), 0),
     Case("assigned first", [rule(7, 1)], (2, 1), 0, assigned=2),
     Case("assigned twice", [rule(7, 2)], (2,), 0, assigned=2),
     Case("simulated never by rule", [rule(7, 9), rule(8, 1)], (1,), 8),
@@ -72,7 +101,8 @@ CASES = [
 def test_plan(case: Case) -> None:
     assigned = {(5, "sms"): case.assigned} if case.assigned else {}
     known = snapshot(*case.rules, assigned=assigned)
-    plan = Planner(known, 5, "sms", case.lane, is_test=False).plan(case.to, case.sender)
+    planner = Planner(known, 5, "sms", case.lane, is_test=False, now_us=NOON_US)
+    plan = planner.plan(case.to, case.sender, case.country, case.template)
     assert (plan.route_ids, plan.rule_id) == (case.route_ids, case.rule_id)
     assert plan.decision
 

@@ -25,12 +25,13 @@ from cpaas.api import (
     docs_page,
     health,
     messages,
+    routing,
     send,
     senders,
     summary,
     webhook,
 )
-from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller
+from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller, provide_operator
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of, refused
 from cpaas.db.trouble import is_passing
 from cpaas.kit.errors import InputError
@@ -170,10 +171,13 @@ def make_app(
         [
             *handlers, *messages.HANDLERS, *balance.HANDLERS, *webhook.HANDLERS,
             *blacklist.HANDLERS, *senders.HANDLERS,
-            *summary.HANDLERS,
+            *summary.HANDLERS, *routing.HANDLERS,
             *health.HANDLERS, get_openapi, get_docs, get_static,
         ],
-        dependencies={"api": Provide(provide_api), "caller": Provide(provide_caller)},
+        dependencies={
+            "api": Provide(provide_api), "caller": Provide(provide_caller),
+            "operator": Provide(provide_operator),
+        },
         state=State({"api": api}),
         exception_handlers={
             ProblemError: _on_problem, InputError: _on_input,

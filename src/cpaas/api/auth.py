@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 
 from cpaas.api.problem import ProblemError
-from cpaas.snapshot.types import Account, ApiKey, Snapshot
+from cpaas.snapshot.types import Account, AdminKey, ApiKey, Snapshot
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -44,6 +44,15 @@ def require_live(caller: Caller, what: str) -> None:
         )  # fmt: skip
 
 
+class Operator:
+    """A caller with an admin key: it asks about the platform, never as an account."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: AdminKey) -> None:
+        self.key = key
+
+
 def _unauthorized(detail: str) -> ProblemError:
     return ProblemError(401, "invalid_key", detail, title="The API key is not valid")
 
@@ -67,11 +76,15 @@ def authenticate(
     snapshot: Snapshot, authorization: str | None, x_api_key: str | None, client: str
 ) -> Caller:
     """The caller of a request from address `client`. Errors: ProblemError 401 or 403."""
-    key = presented_key(authorization, x_api_key)
-    if len(key) > _KEY_CHARS_MAX:
-        raise _unauthorized("This is not a key of this platform.")
-    found = snapshot.keys.get(hashlib.sha256(key.encode(errors="replace")).digest())
+    digest = _digest(authorization, x_api_key)
+    found = snapshot.keys.get(digest)
     if found is None:
+        if digest in snapshot.admin_keys:
+            raise ProblemError(
+                403, "account_key_required",
+                "This is an admin key; it opens the operator's calls, no account's.",
+                title="An account's key is needed",
+            )  # fmt: skip
         raise _unauthorized("No such key, or it was revoked. Ask for a new one.")
     account = snapshot.accounts.get(found.account_id)
     if account is None or not account.active:
@@ -87,6 +100,36 @@ def authenticate(
             title="The address is not allowed",
         )  # fmt: skip
     return Caller(account, found)
+
+
+def authenticate_operator(
+    snapshot: Snapshot, authorization: str | None, x_api_key: str | None, client: str
+) -> Operator:
+    """The operator of a request from address `client`. Errors: ProblemError 401 or 403."""
+    digest = _digest(authorization, x_api_key)
+    found = snapshot.admin_keys.get(digest)
+    if found is None:
+        if digest in snapshot.keys:
+            raise ProblemError(
+                403, "admin_key_required",
+                "This call is the operator's; make a key with `cpaas admin key create`.",
+                title="An admin key is needed",
+            )  # fmt: skip
+        raise _unauthorized("No such key, or it was revoked. Ask for a new one.")
+    if found.networks and not _within(client, found.networks):
+        raise ProblemError(
+            403, "ip_not_allowed",
+            f"Calls from {client or 'this address'} are not allowed with this admin key.",
+            title="The address is not allowed",
+        )  # fmt: skip
+    return Operator(found)
+
+
+def _digest(authorization: str | None, x_api_key: str | None) -> bytes:
+    key = presented_key(authorization, x_api_key)
+    if len(key) > _KEY_CHARS_MAX:
+        raise _unauthorized("This is not a key of this platform.")
+    return hashlib.sha256(key.encode(errors="replace")).digest()
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,14 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import State
 
-from cpaas.api.auth import Caller, Network, authenticate, client_address
+from cpaas.api.auth import (
+    Caller,
+    Network,
+    Operator,
+    authenticate,
+    authenticate_operator,
+    client_address,
+)
 from cpaas.api.problem import ProblemError
 from cpaas.kit.guard import Guard
 from cpaas.kit.secrets import Keyring
@@ -59,14 +66,30 @@ async def provide_api(state: State) -> Api:
 
 async def provide_caller(request: ApiRequest, state: State) -> Caller:
     """The authenticated caller, for handlers that name it `caller`. Errors: ProblemError."""
-    api: Api = state.api
-    if not api.snapshots.confirmed:
-        raise ProblemError(
-            503, "unavailable", "The configuration cannot be confirmed; try again.", retry_after=1
-        )
+    api = _confirmed(state)
     return authenticate(
         api.snapshots.current,
         request.headers.get("authorization"),
         request.headers.get("x-api-key"),
         api.client(request),
     )
+
+
+async def provide_operator(request: ApiRequest, state: State) -> Operator:
+    """The operator, for handlers that name it `operator`. Errors: ProblemError."""
+    api = _confirmed(state)
+    return authenticate_operator(
+        api.snapshots.current,
+        request.headers.get("authorization"),
+        request.headers.get("x-api-key"),
+        api.client(request),
+    )
+
+
+def _confirmed(state: State) -> Api:
+    api: Api = state.api
+    if not api.snapshots.confirmed:
+        raise ProblemError(
+            503, "unavailable", "The configuration cannot be confirmed; try again.", retry_after=1
+        )
+    return api

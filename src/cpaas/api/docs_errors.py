@@ -16,6 +16,8 @@ _ELSEWHERE: Final = (
     (400, "malformed_json", "The body is not JSON"),
     (401, "missing_key", "There is no API key in the request"),
     (401, "invalid_key", "The API key is not valid"),
+    (403, "account_key_required", "The key is an operator's, and the call an account's"),
+    (403, "admin_key_required", "The call is the operator's"),
     (403, "ip_not_allowed", "The key may not be used from this address"),
     (403, "live_key_required", "A test key may not do this"),
     (404, "blacklist_entry_not_found", "There is no such entry in your blacklist"),

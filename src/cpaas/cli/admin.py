@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cpaas.cli import output
+from cpaas.cli import admin_key, output
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make admins, reset passwords.")
+app.add_typer(admin_key.app, name="key")
 
 
 @app.command()

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "sender": Entry("sender", "Request and approve sender ids."),
     "route": Entry("route", "Connect to carriers."),
     "rule": Entry("rule", "Say which messages take which route."),
+    "strategy": Entry("strategy", "Choose among several routes."),
     "webhook": Entry("webhook", "Show and set where an account's events go."),
     "send": Entry("send", "Send a message and follow it."),
     "message": Entry("message", "Look at messages."),

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cpaas.cli import output, route_cost
+from cpaas.cli import output, route_cost, route_explain
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Connect to carriers.")
 app.add_typer(route_cost.app, name="cost")
+app.command()(route_explain.explain)
 Name = Annotated[str, typer.Argument(help="The route's name, such as smpp1.", show_default=False)]
 
 

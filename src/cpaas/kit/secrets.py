@@ -170,8 +170,8 @@ def password_fault(password: str, names: Iterable[str] = ()) -> str:
     return ""
 
 
-def new_api_key(kind: KeyKind) -> str:
-    """A REST key: live_… or test_… with 256 random bits in letters and digits."""
+def new_api_key(kind: KeyKind | Literal["admin"]) -> str:
+    """A REST key: live_…, test_… or admin_… with 256 random bits in letters and digits."""
     number = secrets.randbits(KEY_BYTES * 8)
     digits = []
     for _ in range(43):  # 62 ** 43 > 2 ** 256
@@ -187,7 +187,7 @@ def api_key_digest(key: str) -> bytes:
 
 def api_key_prefix(key: str) -> str:
     """The start of a key that may be shown, so that a person knows which one it is."""
-    return key[:9]
+    return key[: key.index("_") + 5]
 
 
 def new_temporary_password() -> str:

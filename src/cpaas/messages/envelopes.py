@@ -43,13 +43,16 @@ class Outgoing(msgspec.Struct, array_like=True):
     parts_done: list[int] = []
     #: concatenation reference, kept when missing parts are sent again.
     parts_ref: int = 0
+    #: name of the template it was made from.
+    template: str = ""
 
 
 class Envelope(msgspec.Struct, array_like=True):
     """Messages of one channel, lane and account.
 
     plan: the route ids still to try, in order; the first is the one whose queue it lies in.
-    routed_us: when the plan was made (0: not yet).
+    routed_us: when the plan was made (0: not yet). strategy_id: what chose its first route (0: no
+    strategy).
     scheduled: whether its messages may still be SCHEDULED; so does one that does not tell.
     """
 
@@ -67,6 +70,7 @@ class Envelope(msgspec.Struct, array_like=True):
     messages: list[Outgoing]
     routed_us: int = 0
     scheduled: bool = True
+    strategy_id: int = 0
 
 
 class Event(msgspec.Struct, array_like=True):

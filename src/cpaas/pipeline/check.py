@@ -104,7 +104,7 @@ def address(prepared: Prepared, to: str) -> Outgoing:
     return Outgoing(
         new_id_bytes(),
         recipient,
-        prepared.sender or _route_sender(prepared, recipient),
+        prepared.sender or _route_sender(prepared, recipient, number.country),
         draft.text,
         prepared.encoding,
         prepared.segments,
@@ -240,13 +240,18 @@ def _sender(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
     return found.value
 
 
-def _route_sender(prepared: Prepared, recipient: str) -> str:
+def _route_sender(prepared: Prepared, recipient: str, country: str) -> str:
     """The default sender of the first route that this message would take."""
     snapshot, author, draft = prepared.snapshot, prepared.author, prepared.draft
     planner = Planner(
-        snapshot, author.account_id, draft.channel, draft.lane, is_test=author.is_test
+        snapshot,
+        author.account_id,
+        draft.channel,
+        draft.lane,
+        is_test=author.is_test,
+        now_us=prepared.now_us,
     )
-    for route_id in planner.plan(recipient, "").route_ids[:1]:
+    for route_id in planner.plan(recipient, "", country).route_ids[:1]:
         sender = snapshot.routes[route_id].default_sender
         if sender:
             return sender

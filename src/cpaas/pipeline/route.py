@@ -29,6 +29,7 @@ from cpaas.pipeline.load import RouteLoad
 from cpaas.pipeline.route_holds import Holds
 from cpaas.pipeline.sort import Sorter, Work
 from cpaas.pipeline.transitions import Context, finish
+from cpaas.routing.planners import Planners
 from cpaas.snapshot.types import Route, Snapshot
 
 ITEMS_MAX: Final = 128
@@ -71,6 +72,7 @@ class Router:
         self._clock_us = clock_us
         self._clock = clock
         self._holds = Holds(load)
+        self._planners = Planners(channel)
         self._takes = 0
         self._routes: list[Route] = []
         self._short: list[str] = []
@@ -189,7 +191,7 @@ class Router:
         tries = 0
         while True:
             tries += 1
-            sorter = Sorter(snapshot, self._load, self._channel, self._clock_us())
+            sorter = Sorter(snapshot, self._load, self._channel, self._clock_us(), self._planners)
             try:
                 async with self._pool.acquire() as connection:
                     await self._commit(connection, sorter, work)

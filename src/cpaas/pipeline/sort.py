@@ -15,7 +15,8 @@ from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.types import Finish, Note
 from cpaas.pipeline.load import RouteLoad
-from cpaas.routing.plan import Plan, Planner
+from cpaas.routing.plan import Plan, before, behind, overflow_of
+from cpaas.routing.planners import Planners
 from cpaas.snapshot.types import Route, Snapshot
 
 RECHECK_US: Final = 60_000_000
@@ -34,7 +35,9 @@ class Work(msgspec.Struct, frozen=True):
 class Sorter:
     """Collects what one transaction of the route step shall do."""
 
-    def __init__(self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int, planners: Planners
+    ) -> None:
         self.snapshot = snapshot
         self.now_us = now_us
         #: what the blacklist says of the numbers that were asked.
@@ -52,7 +55,7 @@ class Sorter:
         # Single messages of an account that go the same way go on together.
         self._open: dict[tuple[int, str, bool, int, Plan], Envelope] = {}
         self._routed: list[tuple[str, Envelope]] = []
-        self._planners: dict[tuple[int, str, bool], Planner] = {}
+        self._planners = planners
 
     @property
     def published(self) -> list[NewItem]:
@@ -128,13 +131,19 @@ class Sorter:
         """Messages that go the same way together; those without a way end here."""
         groups: dict[Plan, list[Outgoing]] = {}
         kept = self._kept(envelope)
+        planner = self._planners.get(
+            self.snapshot, self.now_us, envelope.account_id, envelope.lane,
+            is_test=envelope.is_test,
+        )  # fmt: skip
         for message in messages:
-            plan = kept or self._planner(envelope).plan(message.to, message.sender)
+            plan = kept or planner.plan(
+                message.to, message.sender, message.country, message.template
+            )
             groups.setdefault(plan, []).append(message)
         ways = []
         for plan, some in groups.items():
             if plan.route_ids:
-                ways.append((self._around_down(plan), some))
+                ways.append((self._around_away(plan, envelope.lane), some))
                 continue
             for message in some:
                 self._end(message, "REJECTED", "no_route", "No route takes this message.")
@@ -151,26 +160,26 @@ class Sorter:
         """What is left of the plan of an envelope that was routed before."""
         routes = [self.snapshot.routes.get(route_id) for route_id in envelope.plan]
         left = tuple(route.id for route in routes if route is not None and route.active)
-        return Plan(left, envelope.rule_id, envelope.decision) if left else None
+        if not left:
+            return None
+        overflow = overflow_of(self.snapshot, envelope.strategy_id, left)
+        return Plan(left, envelope.rule_id, envelope.decision, envelope.strategy_id, overflow)
 
-    def _planner(self, envelope: Envelope) -> Planner:
-        key = (envelope.account_id, envelope.lane, envelope.is_test)
-        planner = self._planners.get(key)
-        if planner is None:
-            planner = self._planners[key] = Planner(
-                self.snapshot, envelope.account_id, self._channel, envelope.lane,
-                is_test=envelope.is_test,
-            )  # fmt: skip
-        return planner
+    def _around_away(self, plan: Plan, lane: str) -> Plan:
+        """Routes that are down go last; when all are, the first is waited for.
 
-    def _around_down(self, plan: Plan) -> Plan:
-        """Routes that are down go last; when all are, the first is waited for."""
-        down = [route_id for route_id in plan.route_ids if route_id in self._load.down]
-        if not down or len(down) == len(plan.route_ids):
-            return plan
-        names = ", ".join(self.snapshot.routes[route_id].name for route_id in down)
-        up = tuple(route_id for route_id in plan.route_ids if route_id not in down)
-        return Plan((*up, *down), plan.rule_id, f"{plan.decision}; down: {names}")
+        Of a strategy's routes those with room go before those without.
+        """
+        down = self._load.down
+        up = [one for one in plan.route_ids[: plan.overflow] if one not in down]
+        if len(up) > 1 and not self._has_room(up[0], lane):
+            roomy = [one for one in up if self._has_room(one, lane)]
+            if roomy:
+                plan = before(plan, roomy, up, self.snapshot)
+        return behind(plan, down, self.snapshot) if down else plan
+
+    def _has_room(self, route_id: int, lane: str) -> bool:
+        return self._load.room(self.snapshot.routes[route_id], lane) > 0
 
     def _is_full(self, plan: Plan, envelope: Envelope) -> bool:
         route = self.snapshot.routes[plan.route_ids[0]]
@@ -187,7 +196,7 @@ class Sorter:
             open_one = self._open[key] = msgspec.structs.replace(
                 envelope, plan=list(plan.route_ids), rule_id=plan.rule_id, decision=plan.decision,
                 messages=[], snapshot=self.snapshot.version, routed_us=self.now_us,
-                scheduled=False,
+                scheduled=False, strategy_id=plan.strategy_id,
             )  # fmt: skip
             self._routed.append((gateway_queue(route.name), open_one))
         open_one.checked_us = min(open_one.checked_us, envelope.checked_us)

@@ -1,4 +1,4 @@
-"""Pure checks of routes and rules; each refusal says what to write instead."""
+"""Pure checks of routes; each refusal says what to write instead."""
 
 import re
 from typing import Final
@@ -8,15 +8,13 @@ import msgspec
 from cpaas.channels.sms.config import SmsSettings
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import SMPP_PASSWORD_MAX, SMPP_SYSTEM_ID_MAX
-from cpaas.messages.envelopes import CHANNELS, LANES
-from cpaas.routes.types import NewRoute, NewRule, RouteChanges
+from cpaas.messages.envelopes import CHANNELS
+from cpaas.routes.types import NewRoute, RouteChanges
 
 BINDS_MAX: Final = 32
 #: one outstanding request per sequence number would do; carriers allow far less.
 WINDOW_MAX: Final = 10_000
 TPS_MAX: Final = 100_000
-PRIORITY_MAX: Final = 1_000_000
-CONDITIONS_MAX: Final = 1_000
 SYSTEM_TYPE_MAX: Final = 12
 LABEL_MAX: Final = 64
 #: one transceiver, or a transmitter (with tx_rx: and a receiver) for carriers without one.
@@ -27,7 +25,6 @@ MESSAGE_ID_MODES: Final = ("same", "hex_to_dec", "dec_to_hex")
 _NAME: Final = re.compile(r"[a-z0-9_]{1,32}")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:_-]{0,251}[A-Za-z0-9.])?|::1?")
 _SENDER: Final = re.compile(r"([A-Za-z0-9]{3,11}|\+[1-9]\d{6,14})?")
-_PREFIX: Final = re.compile(r"\d{1,15}")
 _RANGES: Final[tuple[tuple[str, int, int, str], ...]] = (
     ("tps", 0, TPS_MAX, "messages a second, 0 = unlimited"),
     ("binds", 1, BINDS_MAX, "connections to the carrier"),
@@ -148,31 +145,3 @@ def _octets(field: str, value: str | None, most: int) -> None:
             f"SMPP 3.4 carries at most {most}; ask the carrier for a shorter one",
             field,
         )
-
-
-def new_rule(rule: NewRule) -> NewRule:
-    """A rule in normal form: prefixes without plus."""
-    channel(rule.channel)
-    if not 0 <= rule.priority <= PRIORITY_MAX:
-        raise InputError(
-            f"priority {rule.priority} is out of range",
-            f"use 0 to {PRIORITY_MAX}; the lower number goes first",
-            "priority",
-        )
-    prefixes = [prefix.strip().removeprefix("+") for prefix in rule.prefixes]
-    for prefix in prefixes:
-        if not _PREFIX.fullmatch(prefix):
-            raise InputError(
-                f"{prefix!r} is no prefix", "use digits such as 91 or +4915", "prefixes"
-            )
-    for lane in rule.lanes:
-        if lane not in LANES:
-            raise InputError(
-                f"{lane!r} is no traffic class", f"use one of {', '.join(LANES)}", "lanes"
-            )
-    if max(len(prefixes), len(rule.senders)) > CONDITIONS_MAX:
-        raise InputError(
-            "the rule has too many conditions", f"use at most {CONDITIONS_MAX} of a kind",
-            "prefixes",
-        )  # fmt: skip
-    return msgspec.structs.replace(rule, prefixes=prefixes)

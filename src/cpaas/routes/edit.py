@@ -56,8 +56,8 @@ async def delete_route(connection: asyncpg.Connection, name: str) -> None:
     rules, assignments, waiting = await queries.uses_of_route(connection, name)
     if rules or assignments:
         raise InputError(
-            f"{rules} rules and {assignments} accounts use route {name}",
-            "delete the rules (cpaas rule list) and assignments first",
+            f"{rules} rules or strategies and {assignments} accounts use route {name}",
+            "delete or change those first (cpaas rule list, cpaas strategy list)",
         )
     if waiting:
         raise InputError(

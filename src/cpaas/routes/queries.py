@@ -1,11 +1,11 @@
-"""All SQL of routes and routing rules as the operator edits them."""
+"""All SQL of routes and their costs as the operator edits them."""
 
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from cpaas.routes.types import CostRow, NewRoute, NewRule, RouteRow, RuleRow
+from cpaas.routes.types import CostRow, NewRoute, RouteRow
 
 _ROUTE = """
     SELECT r.id, r.name, r.label, r.channel, r.dialect, r.host, r.port, r.active, r.simulated,
@@ -14,11 +14,6 @@ _ROUTE = """
            octet_length(r.secret) > 0 AS has_password, coalesce(s.state, '') AS state,
            coalesce(s.binds_up, 0) AS binds_up, coalesce(s.last_error, '') AS last_error
     FROM route r LEFT JOIN route_state s ON s.route_id = r.id
-"""
-_RULE = """
-    SELECT l.id, coalesce(a.name, 'ALL') AS account, l.channel, r.name AS route, l.priority,
-           l.active, l.prefixes, l.senders, l.lanes
-    FROM routing_rule l JOIN route r ON r.id = l.route_id LEFT JOIN account a ON a.id = l.account_id
 """
 
 
@@ -66,10 +61,19 @@ async def routes(connection: asyncpg.Connection, most: int = 1000) -> list[Route
     return [RouteRow(**row) for row in rows]
 
 
+async def live_states(connection: Any) -> dict[str, str]:
+    """Route name -> state as its holder last saw it; a route that nobody holds is missing."""
+    rows = await connection.fetch(
+        "SELECT r.name, s.state FROM route_state s JOIN route r ON r.id = s.route_id"
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def uses_of_route(connection: asyncpg.Connection, name: str) -> tuple[int, int, int]:
-    """How many rules, assignments and waiting queue items name a route."""
+    """How many rules or strategies, assignments and waiting queue items name a route."""
     row = await connection.fetchrow(
-        "SELECT (SELECT count(*) FROM routing_rule WHERE route_id = r.id),"
+        "SELECT (SELECT count(*) FROM routing_rule WHERE route_id = r.id)"
+        " + (SELECT count(*) FROM strategy_member WHERE route_id = r.id),"
         " (SELECT count(*) FROM assigned_route WHERE route_id = r.id),"
         " (SELECT count(*) FROM (SELECT FROM queue_item WHERE queue = $2 LIMIT 1000) q)"
         " FROM route r WHERE r.name = $1",
@@ -79,7 +83,10 @@ async def uses_of_route(connection: asyncpg.Connection, name: str) -> tuple[int,
 
 
 async def delete_route(connection: asyncpg.Connection, name: str) -> bool:
-    """Removes a route; False when there is none of that name."""
+    """Removes a route and its costs; False when there is none of that name."""
+    await connection.execute(
+        "DELETE FROM route_cost WHERE route_id = (SELECT id FROM route WHERE name = $1)", name
+    )
     status = await connection.execute("DELETE FROM route WHERE name = $1", name)
     return bool(status != "DELETE 0")
 
@@ -114,41 +121,3 @@ async def costs(
         route, most,
     )  # fmt: skip
     return [CostRow(*row) for row in rows]
-
-
-async def insert_rule(connection: asyncpg.Connection, rule: NewRule, route_id: int) -> int:
-    """A new rule; returns its id."""
-    return int(
-        await connection.fetchval(
-            "INSERT INTO routing_rule (account_id, channel, route_id, priority, active, prefixes,"
-            " senders, lanes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-            rule.account_id, rule.channel, route_id, rule.priority, rule.active, rule.prefixes,
-            rule.senders, rule.lanes,
-        )
-    )  # fmt: skip
-
-
-async def rules(
-    connection: asyncpg.Connection, *, channel: str = "", most: int = 1000
-) -> list[RuleRow]:
-    """Rules in order of evaluation: priority, an account's own before ALL, the older first."""
-    rows = await connection.fetch(
-        _RULE + " WHERE $1 = '' OR l.channel = $1"
-        " ORDER BY l.channel, l.priority, l.account_id IS NULL, l.id LIMIT $2",
-        channel, most,
-    )  # fmt: skip
-    return [RuleRow(**row) for row in rows]
-
-
-async def set_rule_active(connection: asyncpg.Connection, rule_id: int, *, active: bool) -> bool:
-    """Switches a rule; False when there is none of that id."""
-    status = await connection.execute(
-        "UPDATE routing_rule SET active = $2 WHERE id = $1", rule_id, active
-    )
-    return bool(status != "UPDATE 0")
-
-
-async def delete_rule(connection: asyncpg.Connection, rule_id: int) -> bool:
-    """Removes a rule; False when there is none of that id."""
-    status = await connection.execute("DELETE FROM routing_rule WHERE id = $1", rule_id)
-    return bool(status != "DELETE 0")

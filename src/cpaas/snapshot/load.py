@@ -11,17 +11,22 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from cpaas.kit.errors import InputError
+from cpaas.kit.hours import NEVER, Hours, read
 from cpaas.kit.log import get_logger
 from cpaas.messages.envelopes import CHANNELS
 from cpaas.snapshot import queries
 from cpaas.snapshot.types import (
     Account,
+    AdminKey,
     ApiKey,
+    Member,
     Prices,
     Route,
     Rule,
     Sender,
     Snapshot,
+    Strategy,
     WebhookEndpoint,
 )
 
@@ -49,12 +54,19 @@ async def load(
     defaults: platform settings for which no row stands.
     """
     fields: _Fields = {}
-    for table, loader in LOADERS.items():
-        if table in tables:
-            fields |= await loader(connection)
+    for loader in dict.fromkeys(one for table, one in LOADERS.items() if table in tables):
+        fields |= await loader(connection)
     if "settings" in fields:
         fields["settings"] = defaults | fields["settings"]
     return msgspec.structs.replace(before, **fields)
+
+
+async def load_all(
+    connection: asyncpg.Connection, tables: Collection[str], defaults: dict[str, object]
+) -> Snapshot:
+    """A snapshot of these tables for one question, as of one moment."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        return await load(connection, EMPTY, {*tables, "platform_setting"}, defaults)
 
 
 async def _accounts(connection: asyncpg.Connection) -> _Fields:
@@ -95,6 +107,15 @@ async def _keys(connection: asyncpg.Connection) -> _Fields:
     return {"keys": {bytes(row[0]): ApiKey(row[1], row[2], row[3]) for row in rows}}
 
 
+async def _admin_keys(connection: asyncpg.Connection) -> _Fields:
+    rows = await queries.admin_keys(connection)
+    return {
+        "admin_keys": {
+            bytes(row[0]): AdminKey(row[1], row[2], _networks(row[1], row[3])) for row in rows
+        }
+    }
+
+
 async def _senders(connection: asyncpg.Connection) -> _Fields:
     found: dict[tuple[int, str], dict[str, Sender]] = {}
     defaults: dict[tuple[int, str], Sender] = {}
@@ -106,6 +127,11 @@ async def _senders(connection: asyncpg.Connection) -> _Fields:
     return {"senders": found, "default_senders": defaults}
 
 
+def _by_prefix(prefixes: dict[str, int], countries: dict[str, int]) -> Prices:
+    lengths = sorted({len(prefix) for prefix in prefixes if prefix}, reverse=True)
+    return Prices(prefixes.get(""), tuple(lengths), prefixes, countries)
+
+
 async def _prices(connection: asyncpg.Connection) -> _Fields:
     prefixes: dict[tuple[int, str, str], dict[str, int]] = {}
     countries: dict[tuple[int, str, str], dict[str, int]] = {}
@@ -115,9 +141,7 @@ async def _prices(connection: asyncpg.Connection) -> _Fields:
         kind.setdefault((account_id, channel, category), {})[country or prefix] = micro
     found = {}
     for key in prefixes.keys() | countries.keys():
-        own = prefixes.get(key, {})
-        lengths = sorted({len(prefix) for prefix in own if prefix}, reverse=True)
-        found[key] = Prices(own.get(""), tuple(lengths), own, countries.get(key, {}))
+        found[key] = _by_prefix(prefixes.get(key, {}), countries.get(key, {}))
     return {"prices": found}
 
 
@@ -132,21 +156,49 @@ async def _routes(connection: asyncpg.Connection) -> _Fields:
 
 
 async def _route_costs(connection: asyncpg.Connection) -> _Fields:
-    found: dict[int, list[tuple[str, int]]] = {}
+    found: dict[int, dict[str, int]] = {}
     for route_id, prefix, micro in await queries.route_costs(connection):
-        found.setdefault(route_id, []).append((prefix, micro))
-    return {"route_costs": {key: tuple(values) for key, values in found.items()}}
+        found.setdefault(route_id, {})[prefix] = micro
+    return {"route_costs": {key: _by_prefix(values, {}) for key, values in found.items()}}
 
 
 async def _rules(connection: asyncpg.Connection) -> _Fields:
-    found: dict[str, list[Rule]] = {}
+    found: dict[bool, dict[str, list[Rule]]] = {True: {}, False: {}}
     for row in await queries.rules(connection):
         values = dict(row)
+        active = values.pop("active")
         values["prefixes"] = tuple(values["prefixes"])
-        values["senders"] = frozenset(values["senders"])
-        values["lanes"] = frozenset(values["lanes"])
-        found.setdefault(row["channel"], []).append(Rule(**values))
-    return {"rules": {channel: tuple(rules) for channel, rules in found.items()}}
+        for name in ("senders", "lanes", "countries", "templates"):
+            values[name] = frozenset(values[name])
+        values["hours"] = _hours(f"rule {row['id']}", values.pop("days"), values["hours"])
+        found[active].setdefault(row["channel"], []).append(Rule(**values))
+    return {
+        "rules": {channel: tuple(rules) for channel, rules in found[True].items()},
+        "idle_rules": {channel: tuple(rules) for channel, rules in found[False].items()},
+    }
+
+
+def _hours(whose: str, days: list[str], spans: list[str]) -> Hours:
+    try:
+        return read(days, spans)
+    except InputError as error:
+        _log.warning("hours_unreadable", whose=whose, error=str(error))
+        return NEVER
+
+
+async def _strategies(connection: asyncpg.Connection) -> _Fields:
+    members: dict[int, list[Member]] = {}
+    for row in await queries.strategy_members(connection):
+        strategy_id, route_id, weight, share, days, spans = row
+        hours = _hours(f"strategy {strategy_id}", days, spans)
+        members.setdefault(strategy_id, []).append(Member(route_id, weight, share, hours))
+    found = {}
+    for row in await queries.strategies(connection):
+        values = dict(row)
+        settings = _decode(values["settings"])
+        values["settings"] = settings if isinstance(settings, dict) else {}
+        found[row["id"]] = Strategy(members=tuple(members.get(row["id"], ())), **values)
+    return {"strategies": found}
 
 
 async def _assigned(connection: asyncpg.Connection) -> _Fields:
@@ -170,12 +222,21 @@ async def _settings(connection: asyncpg.Connection) -> _Fields:
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
     "account": _accounts,
     "api_key": _keys,
+    "admin_key": _admin_keys,
     "sender": _senders,
     "price": _prices,
     "route": _routes,
     "route_cost": _route_costs,
     "routing_rule": _rules,
+    "strategy": _strategies,
+    "strategy_member": _strategies,
     "assigned_route": _assigned,
     "webhook_endpoint": _webhooks,
     "platform_setting": _settings,
 }
+#: the tables that decide about a message's route.
+ROUTING: Final = frozenset(
+    {
+        "account", "sender", "route", "route_cost", "routing_rule", "strategy", "assigned_route",
+    }
+)  # fmt: skip

@@ -31,6 +31,13 @@ async def api_keys(connection: asyncpg.Connection) -> Rows:
     )
 
 
+async def admin_keys(connection: asyncpg.Connection) -> Rows:
+    """Operators' keys that are not revoked."""
+    return await connection.fetch(
+        "SELECT digest, id, name, allowed_ips FROM admin_key WHERE revoked_at IS NULL"
+    )
+
+
 async def senders(connection: asyncpg.Connection) -> Rows:
     """All senders, whatever their status."""
     return await connection.fetch(
@@ -57,17 +64,34 @@ async def routes(connection: asyncpg.Connection) -> Rows:
 
 
 async def route_costs(connection: asyncpg.Connection) -> Rows:
-    """All carrier costs, longest prefix first."""
-    return await connection.fetch(
-        "SELECT route_id, prefix, amount_micro FROM route_cost ORDER BY length(prefix) DESC, prefix"
-    )
+    """All carrier costs."""
+    return await connection.fetch("SELECT route_id, prefix, amount_micro FROM route_cost")
 
 
 async def rules(connection: asyncpg.Connection) -> Rows:
-    """Active rules in order of evaluation."""
+    """All rules in order of evaluation, the switched-off ones, too."""
     return await connection.fetch(
-        """SELECT id, account_id, channel, route_id, priority, prefixes, senders, lanes
-           FROM routing_rule WHERE active ORDER BY priority, account_id IS NULL, id"""
+        """SELECT id, account_id, channel, coalesce(route_id, 0) AS route_id, priority, prefixes,
+             senders, lanes, countries, templates, days, hours, active,
+             coalesce(strategy_id, 0) AS strategy_id
+           FROM routing_rule ORDER BY priority, account_id IS NULL, id"""
+    )
+
+
+async def strategies(connection: asyncpg.Connection) -> Rows:
+    """All strategies, the switched-off ones, too."""
+    return await connection.fetch(
+        """SELECT id, name, channel, kind, active, overflow, no_receipt, no_receipt_seconds,
+             settings
+           FROM strategy ORDER BY id"""
+    )
+
+
+async def strategy_members(connection: asyncpg.Connection) -> Rows:
+    """All members of strategies in their order."""
+    return await connection.fetch(
+        """SELECT strategy_id, route_id, weight, coalesce(share, weight) AS share, days, hours
+           FROM strategy_member ORDER BY strategy_id, position, id"""
     )
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from cpaas.kit.hours import ALWAYS, Hours
+
 
 class Account(msgspec.Struct, frozen=True):
     """A customer. `tps` and `daily_cap` 0 = no limit; empty `networks` = every address."""
@@ -35,6 +37,14 @@ class ApiKey(msgspec.Struct, frozen=True):
     id: int
     account_id: int
     kind: Literal["live", "test"]
+
+
+class AdminKey(msgspec.Struct, frozen=True):
+    """An operator's REST key that is not revoked; empty `networks` = every address."""
+
+    id: int
+    name: str
+    networks: tuple[IPv4Network | IPv6Network, ...]
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -77,7 +87,12 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A routing rule; `account_id` None = ALL; empty conditions match everything."""
+    """A routing rule; `account_id` None = ALL; empty conditions match everything.
+
+    route_id 0: strategy_id says where to.
+
+    countries: ISO 3166 codes. templates: names. hours: in the platform's zone.
+    """
 
     id: int
     account_id: int | None
@@ -87,6 +102,38 @@ class Rule(msgspec.Struct, frozen=True):
     prefixes: tuple[str, ...]
     senders: frozenset[str]
     lanes: frozenset[str]
+    countries: frozenset[str] = frozenset()
+    templates: frozenset[str] = frozenset()
+    hours: Hours = ALWAYS
+    strategy_id: int = 0
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A route of a strategy. share: best delivery's weight as it is now, else `weight`."""
+
+    route_id: int
+    weight: int = 1
+    share: int = 1
+    hours: Hours = ALWAYS
+
+
+class Strategy(msgspec.Struct, frozen=True):
+    """A way to choose among routes; members in order of position.
+
+    overflow: a full member lets the next take over. no_receipt: whose messages go to the next
+    member without a receipt after no_receipt_seconds.
+    """
+
+    id: int
+    name: str
+    channel: str
+    kind: str
+    active: bool
+    members: tuple[Member, ...]
+    overflow: bool = True
+    no_receipt: str = "otp"
+    no_receipt_seconds: int = 60
+    settings: dict[str, object] = {}
 
 
 class WebhookEndpoint(msgspec.Struct, frozen=True):
@@ -124,11 +171,11 @@ class Prices(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """All configuration of the data plane at one version (the sum of the tables' versions).
 
-    accounts, routes: by id. keys: by SHA-256 digest. senders: (account id, channel) -> value ->
-    Sender. default_senders: (account id, channel) -> Sender. prices: (account id or 0, channel,
-    category) -> Prices. rules: channel -> active rules in
-    order of evaluation. assigned: (account id, channel) -> route id. settings: platform settings.
-    route_costs: route id -> ((prefix, micro-units), longest prefix first).
+    accounts, routes, strategies: by id. keys, admin_keys: by SHA-256 digest.
+    senders: (account id, channel) -> value -> Sender. default_senders: (account id, channel) ->
+    Sender. prices: (account id or 0, channel, category) -> Prices. route_costs: by route
+    id. rules: channel -> active rules in order of evaluation; idle_rules: those that are switched
+    off. assigned: (account id, channel) -> route id. settings: platform settings.
     """
 
     version: int
@@ -143,16 +190,20 @@ class Snapshot(msgspec.Struct, frozen=True):
     assigned: dict[tuple[int, str], int]
     webhooks: dict[int, WebhookEndpoint]
     settings: dict[str, object]
-    route_costs: dict[int, tuple[tuple[str, int], ...]] = {}
+    route_costs: dict[int, Prices] = {}
+    idle_rules: dict[str, tuple[Rule, ...]] = {}
+    admin_keys: dict[bytes, AdminKey] = {}
+    strategies: dict[int, Strategy] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.
 
         The longest prefix wins, then the route's own cost; that is 0 where nobody said.
         """
-        for prefix, micro in self.route_costs.get(route_id, ()):
-            if number.startswith(prefix):
-                return micro
+        costs = self.route_costs.get(route_id)
+        found = None if costs is None else costs.of(number, "")
+        if found is not None:
+            return found
         route = self.routes.get(route_id)
         return route.cost_micro or None if route is not None else None
 

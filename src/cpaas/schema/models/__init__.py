@@ -1,6 +1,13 @@
 """Every table of the platform, one module per noun."""
 
-from cpaas.schema.models.accounts import Account, ApiKey, AssignedRoute, SmppCredential, User
+from cpaas.schema.models.accounts import (
+    Account,
+    AdminKey,
+    ApiKey,
+    AssignedRoute,
+    SmppCredential,
+    User,
+)
 from cpaas.schema.models.billing import (
     AccountStatement,
     LedgerEntry,
@@ -24,7 +31,15 @@ from cpaas.schema.models.operations import (
     ServiceState,
 )
 from cpaas.schema.models.reports import CounterDay, CounterError, CounterErrorHour, CounterHour
-from cpaas.schema.models.routing import BlacklistEntry, Route, RouteCost, RoutingRule, Sender
+from cpaas.schema.models.routing import (
+    BlacklistEntry,
+    Route,
+    RouteCost,
+    RoutingRule,
+    Sender,
+    Strategy,
+    StrategyMember,
+)
 from cpaas.schema.models.traffic import (
     CounterMinute,
     DeadLetter,
@@ -36,11 +51,11 @@ from cpaas.schema.models.traffic import (
 )
 
 __all__ = [
-    "Account", "AccountStatement", "ApiKey", "AssignedRoute", "AuditLog", "BlacklistEntry",
-    "ConfigVersion", "CounterDay", "CounterError", "CounterErrorHour", "CounterHour",
-    "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
-    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost",
-    "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState",
-    "SmppCredential", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint",
+    "Account", "AccountStatement", "AdminKey", "ApiKey", "AssignedRoute", "AuditLog",
+    "BlacklistEntry", "ConfigVersion", "CounterDay", "CounterError", "CounterErrorHour",
+    "CounterHour", "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry",
+    "Message", "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route",
+    "RouteCost", "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance",
+    "ServiceState", "SmppCredential", "Strategy", "StrategyMember", "UnmatchedReceipt", "User",
+    "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -124,6 +124,22 @@ class ApiKey(models.Model):
         ]
 
 
+class AdminKey(models.Model):
+    """An operator's REST key: opens the calls about the platform, never an account's."""
+
+    name = models.TextField(unique=True)
+    digest = models.BinaryField(unique=True)
+    prefix = models.TextField()
+    allowed_ips: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+    created_at = fields.created()
+    revoked_at = fields.moment()
+
+    class Meta:
+        db_table = "admin_key"
+
+
 class SmppCredential(models.Model):
     """The system id and password (argon2id) with which a customer's ESME binds."""
 

@@ -63,12 +63,78 @@ class RouteCost(models.Model):
         ]
 
 
+class Strategy(models.Model):
+    """A way to choose among routes; the target of rules."""
+
+    name = models.TextField(unique=True)
+    channel = models.TextField()
+    kind = models.TextField()
+    active = fields.flag(True)
+    #: a member whose queue is full lets the next one take over.
+    overflow = fields.flag(True)
+    #: which traffic goes to the next member for lack of a receipt, and after how long.
+    no_receipt = fields.text("otp")
+    no_receipt_seconds = models.IntegerField(db_default=60)
+    #: best delivery's limits, where they differ from the usual ones.
+    settings = models.JSONField(db_default={}, blank=True)
+    created_at = fields.created()
+
+    class Meta:
+        db_table = "strategy"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(name__regex=r"^[a-z0-9_]{1,32}$"), name="strategy_name"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    kind__in=(
+                        "failover", "round_robin", "weighted", "least_cost", "best_delivery",
+                        "sticky", "time_of_day",
+                    )
+                ),
+                name="strategy_kind",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(no_receipt__in=("off", "otp", "all")),
+                name="strategy_no_receipt",
+            ),
+        ]  # fmt: skip
+
+
+class StrategyMember(models.Model):
+    """A route of a strategy; the lower position goes first."""
+
+    strategy = models.ForeignKey(Strategy, models.CASCADE)
+    route = models.ForeignKey(Route, models.CASCADE)
+    position = models.IntegerField()
+    weight = models.IntegerField(db_default=1)
+    #: best delivery's weight as it is now; NULL = at rest.
+    share = models.IntegerField(null=True, blank=True)
+    days: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+    hours: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+
+    class Meta:
+        db_table = "strategy_member"
+        constraints = [
+            models.UniqueConstraint(fields=("strategy", "route"), name="strategy_member_once"),
+            models.CheckConstraint(
+                condition=models.Q(weight__gte=0), name="strategy_member_weight"
+            ),
+        ]
+
+
 class RoutingRule(models.Model):
     """Which route takes a message: lowest priority first, own before ALL, older first."""
 
     account = models.ForeignKey(Account, models.CASCADE, null=True)
     channel = models.TextField()
-    route = models.ForeignKey(Route, models.CASCADE)
+    #: exactly one of the two.
+    route = models.ForeignKey(Route, models.CASCADE, null=True, blank=True)
+    strategy = models.ForeignKey(Strategy, models.CASCADE, null=True, blank=True)
     priority = models.IntegerField(db_default=100)
     active = fields.flag(True)
     prefixes: ArrayField[list[str], list[str]] = ArrayField(
@@ -80,10 +146,30 @@ class RoutingRule(models.Model):
     lanes: ArrayField[list[str], list[str]] = ArrayField(
         models.TextField(), db_default=[], blank=True
     )
+    countries: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+    templates: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+    #: "mon".."sun", and spans such as "09:00-21:00" in the platform's zone.
+    days: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+    hours: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
     created_at = fields.created()
 
     class Meta:
         db_table = "routing_rule"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(route__isnull=False, strategy__isnull=True)
+                | models.Q(route__isnull=True, strategy__isnull=False),
+                name="routing_rule_target",
+            ),
+        ]
 
 
 class Sender(models.Model):
