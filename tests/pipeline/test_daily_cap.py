@@ -10,6 +10,7 @@ from tests.pipeline.accepting import Desk, desk
 from cpaas.pipeline.daily_cap import DailyCaps, day_of
 from cpaas.pipeline.drafts import Outcome
 from cpaas.pipeline.refusals import RefusedError
+from cpaas.reports.fold import fold
 
 ZONE = "Asia/Kolkata"
 HOUR_US = 3_600_000_000
@@ -124,3 +125,19 @@ def test_days_of_a_time_zone(now: int, zone: str, hours: int) -> None:
     begin, end = day_of(now * 1_000_000, zone)
     assert begin <= now * 1_000_000 < end
     assert end - begin == hours * HOUR_US
+
+
+async def test_what_is_folded_still_counts_by_its_writer(world: Desk) -> None:
+    one = await capped(world, 50)
+    assert await sent(world, one, 3) == ""
+    now_us = time.time_ns() // 1000
+    assert await fold(world.pool, now_us + 2 * HOUR_US, ZONE)
+    assert await world.pool.fetchval("SELECT count(*) FROM counter_minute") == 0
+    writer = await world.pool.fetchval("SELECT instance_id FROM counter_instance_day")
+    accounts = world.holder.current.accounts.values()
+    for instance, others in ((writer, 0), (writer + 1, 3)):
+        caps = DailyCaps(instance)
+        await caps.refresh(world.pool, accounts, now_us, ZONE)
+        assert caps._day.settled[one] + caps._day.recent[one] == others
+        await caps.refresh(world.pool, accounts, now_us, ZONE)
+        assert caps._day.settled[one] + caps._day.recent[one] == others

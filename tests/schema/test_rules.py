@@ -9,7 +9,13 @@ import sys
 import asyncpg
 import pytest
 
-from cpaas.schema.finish import APPEND_ONLY, AUDITED, CONFIGURATION, PARTITION_DAYS_AHEAD
+from cpaas.schema.finish import (
+    APPEND_ONLY,
+    AUDITED,
+    AUDITED_REQUESTS,
+    CONFIGURATION,
+    PARTITION_DAYS_AHEAD,
+)
 from cpaas.schema.partitioned import PARTITIONED
 
 #: bits of pg_trigger.tgtype
@@ -45,6 +51,8 @@ async def test_every_table_has_its_triggers(pool: asyncpg.Pool) -> None:
     for table in APPEND_ONLY:
         assert found[table, "append_only_row"] == ROW | BEFORE | UPDATE | DELETE
         assert found[table, "append_only_statement"] == BEFORE | TRUNCATE
+    for table in AUDITED_REQUESTS:
+        assert found[table, "audit"] == INSERT | ROW, table
     assert found["service_state", "service_state_changed"] == every
 
 

@@ -145,6 +145,44 @@ async def money(session: aiohttp.ClientSession, message_id: str) -> None:
             assert (answer.status, (await answer.json())["code"]) == (422, "validation_error")
 
 
+async def test_exports(service: Running) -> None:
+    session = service["session"]
+    async with session.post("/v1/messages", json=BODY) as answer:
+        sent = await answer.json()
+    async with session.post("/v1/exports", json={"filters": {"channel": "sms"}}) as answer:
+        asked = await answer.json()
+        assert (answer.status, asked["status"]) == (202, "QUEUED"), asked
+    path = f"/v1/exports/{asked['id']}"
+    async with session.get(f"{path}/file") as answer:
+        assert (await answer.json(content_type=None))["code"] == "export_not_ready"
+    async with asyncio.timeout(60):
+        while asked["status"] in {"QUEUED", "RUNNING"}:
+            await asyncio.sleep(0.1)
+            async with session.get(path) as answer:
+                asked = await answer.json()
+    assert (asked["status"], asked["rows"]) == ("READY", 1)
+    async with session.get(asked["file"]) as answer:
+        text = (await answer.read()).decode("utf-8-sig")
+        assert answer.headers["Content-Disposition"].endswith('.csv"')
+    assert sent["id"] in text
+    async with session.get("/v1/exports") as answer:
+        assert [row["id"] for row in (await answer.json())["data"]] == [asked["id"]]
+    async with session.post(f"{path}/cancel") as answer:
+        assert (await answer.json())["status"] == "READY"
+    for method, where, body, status, code in (
+        ("GET", "/v1/exports/99", None, 404, "export_not_found"),
+        ("GET", "/v1/exports/99999999999999999999", None, 404, "export_not_found"),
+        ("POST", "/v1/exports", {"format": "pdf"}, 422, "validation_error"),
+        ("POST", "/v1/exports", {"filters": {"status": "x"}}, 422, "validation_error"),
+    ):
+        async with session.request(method, where, json=body) as answer:
+            told = await answer.json(content_type=None)
+            assert (answer.status, told["code"]) == (status, code), told
+    headers = {"Authorization": f"Bearer {service['account'].test_key}"}
+    async with session.post("/v1/exports", json={}, headers=headers) as answer:
+        assert (await answer.json(content_type=None))["code"] == "live_key_required"
+
+
 async def test_problems_everywhere(service: Running) -> None:
     session = service["session"]
     for method, path, body, status, code in (

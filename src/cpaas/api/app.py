@@ -23,6 +23,7 @@ from cpaas.api import (
     balance,
     blacklist,
     docs_page,
+    exports,
     health,
     messages,
     routing,
@@ -169,9 +170,15 @@ def make_app(
 
     return Litestar(
         [
-            *handlers, *messages.HANDLERS, *balance.HANDLERS, *webhook.HANDLERS,
-            *blacklist.HANDLERS, *senders.HANDLERS,
-            *summary.HANDLERS, *routing.HANDLERS,
+            *handlers,
+            *messages.HANDLERS,
+            *balance.HANDLERS,
+            *webhook.HANDLERS,
+            *blacklist.HANDLERS,
+            *senders.HANDLERS,
+            *summary.HANDLERS,
+            *routing.HANDLERS,
+            *exports.HANDLERS,
             *health.HANDLERS, get_openapi, get_docs, get_static,
         ],
         dependencies={

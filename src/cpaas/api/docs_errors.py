@@ -21,6 +21,7 @@ _ELSEWHERE: Final = (
     (403, "ip_not_allowed", "The key may not be used from this address"),
     (403, "live_key_required", "A test key may not do this"),
     (404, "blacklist_entry_not_found", "There is no such entry in your blacklist"),
+    (404, "export_not_found", "There is no such export of your account"),
     (404, "not_found", "There is no such thing in your account"),
     (404, "message_not_found", "There is no such message in your account"),
     (404, "sender_not_found", "There is no such sender in your account"),
@@ -28,8 +29,11 @@ _ELSEWHERE: Final = (
     (405, "method_not_allowed", "The path does not know this method"),
     (408, "body_timeout", "The body did not arrive in time"),
     (409, "already_claimed", "The message is on its way to a carrier"),
+    (409, "export_not_ready", "The file is still being written"),
+    (410, "export_gone", "The file is no longer kept, or never came to be"),
     (413, "body_too_large", "The body is too large"),
     (415, "unsupported_media_type", "The body is not of a type this call takes"),
+    (429, "too_many_exports", "As many exports are under way as may be"),
     (429, "rate_limited", "Too many requests; wait as Retry-After says"),
 )
 #: status, code and title of every problem document.

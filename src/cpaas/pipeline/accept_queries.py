@@ -5,6 +5,7 @@ consumers in one implicit transaction, so that a batch costs one round trip and 
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Final
 
 #: what each message has of its own; `kind` numbers the row of what it shares with others.
@@ -179,14 +180,21 @@ async def queue_items(connection: Any) -> int:
 
 async def accepted_by_others(
     connection: Any, accounts: Sequence[int], since_us: int, until_us: int, *, horizon_us: int,
-    instance_id: int,
+    instance_id: int, folded: date | None,
 ) -> dict[int, tuple[int, int]]:  # fmt: skip
-    """Account -> what other processes accepted before and from the horizon on."""
+    """Account -> what other processes accepted before and from the horizon on.
+
+    folded: the day whose minutes that are folded already count, too (all before any horizon).
+    """
     rows = await connection.fetch(
         """SELECT account_id, coalesce(sum(accepted) FILTER (WHERE minute < $4), 0)::bigint,
              coalesce(sum(accepted) FILTER (WHERE minute >= $4), 0)::bigint
-           FROM counter_minute WHERE minute >= $2 AND minute < $3
-             AND account_id = ANY ($1::bigint[]) AND instance_id <> $5 GROUP BY 1""",
-        list(accounts), since_us, until_us, horizon_us, instance_id,
+           FROM (SELECT account_id, instance_id, minute, accepted FROM counter_minute
+                  WHERE minute >= $2 AND minute < $3 AND account_id = ANY ($1::bigint[])
+                 UNION ALL SELECT account_id, instance_id, '-infinity', accepted
+                  FROM counter_instance_day
+                  WHERE day = $6 AND account_id = ANY ($1::bigint[])) c
+           WHERE instance_id <> $5 GROUP BY 1""",
+        list(accounts), since_us, until_us, horizon_us, instance_id, folded,
     )  # fmt: skip
     return {row[0]: (row[1], row[2]) for row in rows}

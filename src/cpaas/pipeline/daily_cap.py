@@ -67,12 +67,17 @@ class DailyCaps:
         capped = {account.id for account in accounts if account.daily_cap}
         known, new = sorted(capped & day.settled.keys()), sorted(capped - day.settled.keys())
         horizon = max(day.horizon_us, now_us - now_us % MINUTE_US - OPEN_US)
-        for ids, since_us in ((known, day.horizon_us), (new, day.start_us)):
+        folded = datetime.fromtimestamp(day.start_us / SECOND_US, _info(zone)).date()
+        for ids, since_us, whole in (
+            (known, day.horizon_us, None),
+            (new, day.start_us, folded),
+        ):
             if not ids:
                 continue
             rows = await queries.accepted_by_others(
-                pool, ids, since_us, day.end_us, horizon_us=horizon, instance_id=self._instance_id
-            )
+                pool, ids, since_us, day.end_us, horizon_us=horizon,
+                instance_id=self._instance_id, folded=whole,
+            )  # fmt: skip
             for one in ids:
                 before, after = rows.get(one, (0, 0))
                 day.settled[one] = day.settled.get(one, 0) + before
@@ -111,11 +116,15 @@ class DailyCaps:
 
 def day_of(now_us: int, zone: str) -> tuple[int, int]:
     """Begin and end (Unix microseconds) of the day of a time zone that a moment lies in."""
-    try:
-        info = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        info = ZoneInfo("UTC")
+    info = _info(zone)
     moment = datetime.fromtimestamp(now_us / SECOND_US, info)
     start = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     end = (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=info)
     return int(start.timestamp()) * SECOND_US, int(end.timestamp()) * SECOND_US
+
+
+def _info(zone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, cast, get_args
 from uuid import UUID
 
 from cpaas.kit.errors import InputError
 from cpaas.kit.ids import milliseconds
 from cpaas.messages.statuses import TRANSITIONS
 from cpaas.reports.days import begin_of, read_zone, today
-from cpaas.reports.types import LogFilter
+from cpaas.reports.summary import check_period
+from cpaas.reports.types import By, LogFilter
 
 CHANNELS: Final = ("sms", "whatsapp", "rcs", "voice")
 TEXT_CHARS_MAX: Final = 200
@@ -68,6 +69,28 @@ def read_span(first: str, last: str, now: datetime, zone: str) -> tuple[datetime
     if until <= since:
         raise InputError("the search ends before it begins", "swap from and to", "to")
     return since, until
+
+
+def read_summary(given: Mapping[str, str], now: datetime, zone: str) -> tuple[date, date, By]:
+    """since <= day < until and by, of from, to (days; default today) and by. Errors: InputError."""
+    by = given.get("by", "channel")
+    if by not in get_args(By):
+        raise InputError(f"by cannot be {by[:20]!r}", f"use {', '.join(get_args(By))}", "by")
+    now_day = today(now, zone)
+    last = _day("to", given.get("to", ""), now_day)
+    first = _day("from", given.get("from", ""), last)
+    until = last + timedelta(days=1)
+    check_period(first, until, cast("By", by))
+    return first, until, cast("By", by)
+
+
+def _day(name: str, text: str, default: date) -> date:
+    if not text:
+        return default
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise InputError(f"{text[:40]!r} is no day", "write 2026-11-26", name) from None
 
 
 def _text(name: str, value: str) -> str:

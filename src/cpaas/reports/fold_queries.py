@@ -20,7 +20,8 @@ def _add(table: str) -> str:
 
 FOLD: Final = f"""
 WITH gone AS (
-    DELETE FROM counter_minute WHERE minute <= $1 RETURNING minute, {_KEYS}, {_COLUMNS}
+    DELETE FROM counter_minute WHERE minute <= $1
+    RETURNING minute, instance_id, {_KEYS}, {_COLUMNS}
 ), hours AS (
     INSERT INTO counter_hour (hour, {_KEYS}, {_COLUMNS})
     SELECT date_trunc('hour', minute, $2::text) AS hour, {_KEYS}, {_SUMS}
@@ -31,6 +32,12 @@ WITH gone AS (
     SELECT (minute AT TIME ZONE $2::text)::date AS day, {_KEYS}, {_SUMS}
     FROM gone GROUP BY 1, {_KEYS} ORDER BY 1, {_KEYS}
     ON CONFLICT (day, {_KEYS}) DO UPDATE SET {_add("counter_day")}
+), instances AS (
+    INSERT INTO counter_instance_day AS c (day, account_id, instance_id, accepted)
+    SELECT (minute AT TIME ZONE $2::text)::date AS day, account_id, instance_id, sum(accepted)
+    FROM gone WHERE accepted > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (day, account_id, instance_id)
+        DO UPDATE SET accepted = c.accepted + excluded.accepted
 )
 SELECT count(*) FROM gone
 """
@@ -83,4 +90,6 @@ async def forget(connection: Any, before: datetime | int, rows: int) -> int:
             before, rows,
         )  # fmt: skip
         done += int(told.rpartition(" ")[2])
+    # Only caps of the present day ask for these.
+    await connection.execute("DELETE FROM counter_instance_day WHERE day < current_date - 3")
     return done

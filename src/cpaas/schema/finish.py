@@ -29,8 +29,10 @@ AUDITED = {"app_user": "id", "service_state": "service"}
 #: audited once a statement: too many rows may come at once.
 AUDITED_TOGETHER = ("blacklist_entry",)
 APPEND_ONLY = ("ledger_entry", "account_statement", "audit_log")
+#: what people ask for is audited, what the platform then notes there is not.
+AUDITED_REQUESTS = {"export_job": "id"}
 #: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
-EXTERNAL = {"queue_item": "payload", "dead_letter": "payload"}
+EXTERNAL = {"queue_item": "payload", "dead_letter": "payload", "blob_chunk": "data"}
 PARTITION_DAYS_AHEAD = 14
 
 
@@ -74,6 +76,14 @@ def _triggers(cursor: CursorWrapper) -> None:
         "AFTER UPDATE OF credit_limit_micro, low_balance_micro",
         "FOR EACH ROW EXECUTE FUNCTION cpaas_audit('account_id')",
     )
+    for table, key in AUDITED_REQUESTS.items():
+        _trigger(
+            cursor,
+            "audit",
+            table,
+            "AFTER INSERT",
+            f"FOR EACH ROW EXECUTE FUNCTION cpaas_audit('{key}')",
+        )
     _trigger(
         cursor,
         "service_state_changed",

@@ -41,6 +41,11 @@ TENANT = {
     "counter_day": "SELECT",
     "counter_error": "SELECT",
     "counter_error_hour": "SELECT",
+    "export_job": (
+        "SELECT, INSERT (account_id, kind, format, filters, actor), UPDATE (cancel_requested)"
+    ),
+    "blob": "SELECT",
+    "blob_chunk": "SELECT",
     "audit_log": "SELECT",
     # member_role is the role within the account, which its owner gives out.
     "app_user": (

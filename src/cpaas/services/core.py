@@ -7,6 +7,7 @@ no more requests, answer those under way, commit what gathered, then end the res
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 import socket
@@ -33,6 +34,7 @@ from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
 from cpaas.pipeline.accept import Acceptor
 from cpaas.pipeline.recover import run_sweeps
+from cpaas.reports.export import run_exports
 from cpaas.reports.fold import run_folding
 from cpaas.services.instance import registered
 from cpaas.snapshot.holder import SnapshotHolder
@@ -58,6 +60,11 @@ _log = get_logger("core")
 
 def _now_us() -> int:
     return time.time_ns() // 1000
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What a process that this one starts needs to find the same database."""
+    return {**os.environ, "CPAAS_DSN": settings.dsn(), "CPAAS_TIMEZONE": settings.timezone}
 
 
 def _zone(holder: SnapshotHolder, settings: Settings) -> str:
@@ -123,6 +130,7 @@ class _Core:
                 _now_us,
                 unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
             ),
+            "exports": run_exports(pool, _environment(settings)),
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

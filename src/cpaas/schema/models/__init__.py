@@ -8,12 +8,8 @@ from cpaas.schema.models.accounts import (
     SmppCredential,
     User,
 )
-from cpaas.schema.models.billing import (
-    AccountStatement,
-    LedgerEntry,
-    Price,
-    Wallet,
-)
+from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wallet
+from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
 from cpaas.schema.models.messages import (
     InboundMessage,
     Message,
@@ -30,7 +26,13 @@ from cpaas.schema.models.operations import (
     ServiceInstance,
     ServiceState,
 )
-from cpaas.schema.models.reports import CounterDay, CounterError, CounterErrorHour, CounterHour
+from cpaas.schema.models.reports import (
+    CounterDay,
+    CounterError,
+    CounterErrorHour,
+    CounterHour,
+    CounterInstanceDay,
+)
 from cpaas.schema.models.routing import (
     BlacklistEntry,
     Route,
@@ -52,10 +54,11 @@ from cpaas.schema.models.traffic import (
 
 __all__ = [
     "Account", "AccountStatement", "AdminKey", "ApiKey", "AssignedRoute", "AuditLog",
-    "BlacklistEntry", "ConfigVersion", "CounterDay", "CounterError", "CounterErrorHour",
-    "CounterHour", "CounterMinute", "DeadLetter", "IdempotencyKey", "InboundMessage", "LedgerEntry",
-    "Message", "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route",
-    "RouteCost", "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance",
-    "ServiceState", "SmppCredential", "Strategy", "StrategyMember", "UnmatchedReceipt", "User",
-    "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "BlacklistEntry", "Blob", "BlobChunk", "ConfigVersion", "CounterDay", "CounterError",
+    "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute", "DeadLetter",
+    "ExportJob", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message", "MessageEvent",
+    "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost", "RouteLease",
+    "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential",
+    "Strategy", "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt",
+    "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -60,6 +60,19 @@ class CounterDay(CounterFigures):
         indexes = [models.Index(fields=("account_id", "day"), name="counter_day_account")]
 
 
+class CounterInstanceDay(models.Model):
+    """What one writer accepted in a day, as far as it is folded: daily caps tell writers apart."""
+
+    pk = models.CompositePrimaryKey("day", "account_id", "instance_id")
+    day = models.DateField()
+    account_id = models.BigIntegerField()
+    instance_id = models.BigIntegerField()
+    accepted = fields.number()
+
+    class Meta:
+        db_table = "counter_instance_day"
+
+
 class CounterError(models.Model):
     """Messages of one minute of acceptance that ended with an error, by writer instance."""
 

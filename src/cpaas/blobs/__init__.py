@@ -1,0 +1,1 @@
+"""Files in the database (exports, media, audio): any host serves what another made."""
