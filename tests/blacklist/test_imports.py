@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpaas.blacklist import imports
-from cpaas.blacklist.csv_rows import decoded, read_rows
+from cpaas.blacklist.csv_rows import read_rows
 from cpaas.blacklist.types import BadRow, Imported, NewEntry
 from cpaas.kit.errors import InputError
+from cpaas.kit.textfile import decoded
 
 
 def rows(text: str, channel: str = "") -> list[NewEntry | BadRow | None]:

@@ -19,6 +19,8 @@ DAILY_CAP_MAX: Final = 10**12
 _USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _PHONE: Final = re.compile(r"(\+?[0-9][0-9 ()-]{5,30})?")
+_PE_ID: Final = re.compile(r"[0-9]{19}")
+_CHAIN: Final = re.compile(r"[0-9]{19}(,[0-9]{19}){0,9}|[0-9a-fA-F]{64}")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -101,6 +103,22 @@ def countries(values: Iterable[str]) -> list[str]:
     return codes
 
 
+def _dlt(wanted: Changes) -> None:
+    """India's DLT: "" removes an id; mode "" = enforce once there is a PE ID."""
+    if wanted.dlt_mode not in (None, "", "off", "warn", "enforce"):
+        raise InputError(
+            f"{wanted.dlt_mode!r} is no DLT mode", "use off, warn or enforce", "dlt_mode"
+        )
+    if wanted.pe_id and not _PE_ID.fullmatch(wanted.pe_id):
+        raise InputError(f"{wanted.pe_id!r} is no PE ID", "it has 19 digits", "pe_id")
+    if wanted.tm_id and not _CHAIN.fullmatch(wanted.tm_id):
+        raise InputError(
+            f"{wanted.tm_id!r} is no chain of telemarketers",
+            "write their ids (19 digits) with commas between, or the hash of 64 hex digits",
+            "tm_id",
+        )
+
+
 def changes(wanted: Changes) -> Changes:
     """The changes in normal form; InputError names the first that cannot be."""
     if wanted.billing_mode not in (None, "prepaid", "postpaid"):
@@ -114,6 +132,7 @@ def changes(wanted: Changes) -> Changes:
             raise InputError(
                 f"{field} {value} is out of range", f"use 0 (no limit) to {most}", field
             )
+    _dlt(wanted)
     return msgspec.structs.replace(
         wanted,
         allowed_ips=None if wanted.allowed_ips is None else allowed_ips(wanted.allowed_ips),

@@ -59,6 +59,9 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     daily_cap: int | None = None
     billing_mode: str | None = None
     refund_failed: bool | None = None
+    dlt_mode: str | None = None
+    pe_id: str | None = None
+    tm_id: str | None = None
     sms_enabled: bool | None = None
     whatsapp_enabled: bool | None = None
     rcs_enabled: bool | None = None

@@ -22,6 +22,7 @@ from cpaas import __version__
 from cpaas.api import (
     balance,
     blacklist,
+    dlt,
     docs_page,
     exports,
     health,
@@ -176,6 +177,7 @@ def make_app(
             *webhook.HANDLERS,
             *blacklist.HANDLERS,
             *senders.HANDLERS,
+            *dlt.HANDLERS,
             *summary.HANDLERS,
             *routing.HANDLERS,
             *exports.HANDLERS,

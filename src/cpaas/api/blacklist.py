@@ -10,10 +10,11 @@ from cpaas.api.auth import Caller
 from cpaas.api.context import Api, ApiRequest
 from cpaas.api.problem import ProblemError, refused
 from cpaas.api.times import cursor_of, iso, read_cursor
-from cpaas.blacklist import change, check, csv_rows, imports, queries
+from cpaas.blacklist import change, check, imports, queries
 from cpaas.blacklist.types import BadRow, Entry
 from cpaas.db.actor import acting
 from cpaas.kit.phone import TEST_PREFIX
+from cpaas.kit.textfile import decoded
 
 LIMIT_MAX: Final = 1000
 #: rows of an upload between which other requests are served.
@@ -129,7 +130,7 @@ async def import_blacklist(
         raise ProblemError(
             415, "unsupported_media_type", "Send the file as it is, with Content-Type: text/csv."
         )
-    text = csv_rows.decoded(await request.body())
+    text = decoded(await request.body())
     if "\0" in text:
         raise refused("validation_error", "The file contains a NUL character.", "file")
     actor = f"key:{caller.key.id}"

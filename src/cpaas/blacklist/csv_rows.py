@@ -1,6 +1,5 @@
 """Reads numbers to block out of a CSV: which column is what, and what is wrong with which row."""
 
-import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +14,6 @@ from cpaas.kit.errors import InputError
 _NUMBER_NAMES: Final = ("number", "phone", "phone_number", "mobile", "msisdn", "recipient", "to")
 _REASON_NAMES: Final = ("reason", "note", "comment")
 _CHANNEL_NAMES: Final = ("channel",)
-_MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _SHOWN_CHARS: Final = 40
 
@@ -28,22 +22,6 @@ class _Columns(msgspec.Struct, frozen=True):
     number: int = 0
     reason: int | None = 1
     channel: int | None = None
-
-
-def encoding_of(start: bytes) -> str:
-    """The encoding of a file that begins so."""
-    return next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
-
-
-def decoded(content: bytes) -> str:
-    """The text of a file. Errors: InputError."""
-    try:
-        return content.decode(encoding_of(content))
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"the file is not UTF-8: byte {error.start} cannot be read", "save it as CSV in UTF-8",
-            "file",
-        ) from None  # fmt: skip
 
 
 def read_rows(lines: Iterable[str], channel: str = "") -> Iterator[NewEntry | BadRow | None]:

@@ -147,12 +147,13 @@ def import_(
 async def _import(
     connection: Any, file: Path, account: str, channel: str, bad: list[Any] | None
 ) -> Any:
-    from cpaas.blacklist import csv_rows, imports
+    from cpaas.blacklist import imports
     from cpaas.cli import acting
+    from cpaas.kit.textfile import encoding_of
 
     owner = await acting.account_id(connection, account) or 0
     with file.open("rb") as start:
-        encoding = csv_rows.encoding_of(start.read(4))
+        encoding = encoding_of(start.read(4))
     try:
         with file.open(encoding=encoding, newline="") as lines:
             return await imports.import_csv(

@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "account": Entry("account", "Make and change accounts."),
     "price": Entry("price", "Set and show prices."),
     "blacklist": Entry("blacklist", "Block numbers."),
+    "dlt": Entry("dlt", "India's DLT: ids, templates, checks."),
     "sender": Entry("sender", "Request and approve sender ids."),
     "route": Entry("route", "Connect to carriers."),
     "rule": Entry("rule", "Say which messages take which route."),

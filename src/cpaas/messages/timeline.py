@@ -68,9 +68,10 @@ def _straight(row: Any) -> list[TimelineEntry]:
     routed = {"route_id": row["route_id"], "rule_id": row["rule_id"], "decision": row["decision"]}
     attempt = {"attempt": row["attempt"], "route_id": row["route_id"]}
     scheduled = row["send_at"] is not None
+    warned = f" DLT warning: {row['dlt_warning']}" if row["dlt_warning"] else ""
     steps: list[tuple[int | None, str, str, str, dict[str, Any]]] = [
         (
-            row["created_at"], "accepted", row["origin"], "Accepted, checked and charged.",
+            row["created_at"], "accepted", row["origin"], f"Accepted, checked and charged.{warned}",
             {"price_micro": row["price_micro"], "segments": row["segments"],
              "actor_id": row["actor_id"]},
         ),

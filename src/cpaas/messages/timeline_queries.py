@@ -13,7 +13,7 @@ async def message(connection: Any, account_id: int, message_id: bytes) -> Any:
         """SELECT created_at, send_at, routed_at, claimed_at, submitted_at, delivered_at, read_at,
              final_at, status, attempt, origin, actor_id, segments, price_micro, refunded_micro,
              route_id, rule_id, decision, provider_message_id, error_code, error, claimed_by,
-             final_by, valid_until
+             final_by, valid_until, dlt ->> 'warning' AS dlt_warning
            FROM message WHERE id = $2 AND account_id = $1""",
         account_id, message_id,
     )  # fmt: skip

@@ -10,6 +10,8 @@ from typing import Final, cast
 import msgspec
 
 from cpaas.billing.price import quote
+from cpaas.dlt import check as dlt
+from cpaas.dlt.types import Verdict
 from cpaas.kit.errors import InputError
 from cpaas.kit.guard import GuardError, parse_url
 from cpaas.kit.ids import new_id_bytes
@@ -33,7 +35,7 @@ OTP_VALIDITY_SECONDS: Final = 600
 VALIDITY_SECONDS_MIN: Final = 60
 VALIDITY_SECONDS_MAX: Final = 72 * 3600
 DLT_FIELDS: Final = frozenset({"pe_id", "template_id", "tm_id"})
-DLT_CHARS_MAX: Final = 64
+DLT_CHARS_MAX: Final = 255
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -50,6 +52,10 @@ class Prepared(msgspec.Struct, frozen=True):
     now_us: int
     send_at_us: int | None
     valid_until_us: int
+    #: for recipients in India: warn, enforce, off (their ids go along unchecked), "" (nothing).
+    dlt_mode: str = ""
+    #: sender -> what the DLT check found; the same for all recipients.
+    judged: dict[str, Verdict] = {}
 
 
 def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Prepared:
@@ -74,7 +80,7 @@ def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Pr
     valid_until_us = (send_at_us or now_us) + _validity(draft) * SECOND_US
     return Prepared(
         snapshot, author, account, draft, encoding, segments, sender, now_us, send_at_us,
-        valid_until_us,
+        valid_until_us, dlt.mode(account) if draft.channel == "sms" else "",
     )  # fmt: skip
 
 
@@ -101,10 +107,14 @@ def address(prepared: Prepared, to: str) -> Outgoing:
             "no_price", f"No price is set for {draft.channel} to +{number.digits}.", "to"
         )
     recipient = f"+{number.digits}"
+    sender = prepared.sender or _route_sender(prepared, recipient, number.country)
+    ids = draft.dlt
+    if prepared.dlt_mode and number.country == dlt.COUNTRY:
+        ids = _dlt(prepared, sender)
     return Outgoing(
         new_id_bytes(),
         recipient,
-        prepared.sender or _route_sender(prepared, recipient, number.country),
+        sender,
         draft.text,
         prepared.encoding,
         prepared.segments,
@@ -117,7 +127,7 @@ def address(prepared: Prepared, to: str) -> Outgoing:
         draft.webhook_url,
         draft.registered_delivery,
         0,
-        draft.dlt,
+        ids,
     )
 
 
@@ -133,6 +143,24 @@ def submission(
         prepared.author, cast("Channel", draft.channel), draft.lane, prepared.send_at_us,
         messages, done, idempotency,
     )  # fmt: skip
+
+
+def _dlt(prepared: Prepared, sender: str) -> dict[str, str] | None:
+    """The DLT ids of a message to India, judged as its account wants. Errors: RefusedError."""
+    found = prepared.judged.get(sender)
+    if found is None:
+        draft = prepared.draft
+        found = prepared.judged[sender] = dlt.judge(
+            prepared.snapshot, prepared.account, sender, lane=draft.lane, text=draft.text,
+            given=draft.dlt, at_us=prepared.send_at_us or prepared.now_us,
+            checks=prepared.dlt_mode != "off",
+        )  # fmt: skip
+    if not found.faults:
+        return found.ids
+    first = found.faults[0]
+    if prepared.dlt_mode == "enforce":
+        raise RefusedError(first.code, first.detail, first.field)
+    return {**found.ids, "warning": first.detail}
 
 
 def _text(text: str) -> tuple[str, int]:

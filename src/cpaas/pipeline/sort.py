@@ -12,12 +12,14 @@ from cpaas.blacklist.check import is_blocked
 from cpaas.blacklist.types import Stop
 from cpaas.broker.base import Item, NewItem
 from cpaas.broker.topology import gateway_queue, submit_queue
+from cpaas.dlt import check as dlt
+from cpaas.dlt import hours
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.types import Finish, Note
 from cpaas.pipeline.load import RouteLoad
 from cpaas.routing.plan import Plan, before, behind, overflow_of
 from cpaas.routing.planners import Planners
-from cpaas.snapshot.types import Route, Snapshot
+from cpaas.snapshot.types import Account, Route, Snapshot
 
 RECHECK_US: Final = 60_000_000
 REST_DELAY_MS: Final = 200
@@ -94,6 +96,8 @@ class Sorter:
             self.done.append(item.id)
             return
         alive = [m for m in envelope.messages if not self._ended(envelope, m, is_old=is_old)]
+        if envelope.lane == dlt.PROMOTIONAL and not hours.is_open(self.now_us):
+            alive = self._without_held(envelope, account, alive)
         groups = self._groups(envelope, alive)
         if is_old:
             envelope = msgspec.structs.replace(envelope, checked_us=self.now_us)
@@ -124,6 +128,18 @@ class Sorter:
                 self._end(message, "BLOCKED", "blocked", "The number is on the blacklist.")
                 return True
         return False
+
+    def _without_held(
+        self, envelope: Envelope, account: Account, messages: list[Outgoing]
+    ) -> list[Outgoing]:
+        """Promotional messages to India wait for the hours there, if the account enforces."""
+        if self._channel != "sms" or dlt.mode(account) != "enforce":
+            return messages
+        held = [message for message in messages if message.country == dlt.COUNTRY]
+        if held:
+            delay_ms = (hours.opens_us(self.now_us) - self.now_us) // 1000 + 1
+            self._publish_rest(envelope, held, delay_ms)
+        return [message for message in messages if message.country != dlt.COUNTRY]
 
     def _groups(
         self, envelope: Envelope, messages: Sequence[Outgoing]
@@ -204,9 +220,11 @@ class Sorter:
         self._load.add(route.id, envelope.lane, len(messages))
         self._added.append((route.id, envelope.lane, len(messages)))
 
-    def _publish_rest(self, envelope: Envelope, messages: list[Outgoing]) -> None:
+    def _publish_rest(
+        self, envelope: Envelope, messages: list[Outgoing], delay_ms: int = REST_DELAY_MS
+    ) -> None:
         rest = msgspec.structs.replace(envelope, messages=messages, scheduled=False)
-        self._rest.append(_item(submit_queue(self._channel), rest, REST_DELAY_MS))
+        self._rest.append(_item(submit_queue(self._channel), rest, delay_ms))
 
     def _end(self, message: Outgoing, status: str, code: str, text: str) -> None:
         self.finishes.append(

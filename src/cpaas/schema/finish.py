@@ -16,6 +16,7 @@ CONFIGURATION = {
     "smpp_credential": "id",
     "price": "id",
     "sender": "id",
+    "dlt_template": "id",
     "route": "id",
     "route_cost": "id",
     "routing_rule": "id",

@@ -25,6 +25,10 @@ TENANT = {
     "account_statement": "SELECT",
     # The value stays as it was approved: another one is another request.
     "sender": "SELECT, INSERT (account_id, channel, value, pe_id), UPDATE (is_default), DELETE",
+    "dlt_template": (
+        "SELECT, INSERT (account_id, template_id, name, body, category, senders, pe_id),"
+        " UPDATE (name, body, category, senders, pe_id, active), DELETE"
+    ),
     "message": "SELECT",
     "message_part": "SELECT",
     "message_event": "SELECT",

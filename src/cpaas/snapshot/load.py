@@ -20,6 +20,8 @@ from cpaas.snapshot.types import (
     Account,
     AdminKey,
     ApiKey,
+    DltTemplate,
+    DltTemplates,
     Member,
     Prices,
     Route,
@@ -219,6 +221,16 @@ async def _settings(connection: asyncpg.Connection) -> _Fields:
     return {"settings": {row[0]: _decode(row[1]) for row in await queries.settings(connection)}}
 
 
+async def _dlt_templates(connection: asyncpg.Connection) -> _Fields:
+    found: dict[int, list[DltTemplate]] = {}
+    for row in await queries.dlt_templates(connection):
+        values = dict(row)
+        account_id = values.pop("account_id")
+        values["senders"] = frozenset(values["senders"])
+        found.setdefault(account_id, []).append(DltTemplate(**values))
+    return {"dlt_templates": {key: DltTemplates(tuple(rows)) for key, rows in found.items()}}
+
+
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
     "account": _accounts,
     "api_key": _keys,
@@ -233,6 +245,7 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "assigned_route": _assigned,
     "webhook_endpoint": _webhooks,
     "platform_setting": _settings,
+    "dlt_template": _dlt_templates,
 }
 #: the tables that decide about a message's route.
 ROUTING: Final = frozenset(

@@ -111,3 +111,11 @@ async def webhook_endpoints(connection: asyncpg.Connection) -> Rows:
 async def settings(connection: asyncpg.Connection) -> Rows:
     """What the operator changed at run time."""
     return await connection.fetch("SELECT name, value FROM platform_setting")
+
+
+async def dlt_templates(connection: asyncpg.Connection) -> Rows:
+    """Active templates of India's DLT."""
+    return await connection.fetch(
+        """SELECT account_id, template_id, name, body AS text, category, senders, pe_id
+           FROM dlt_template WHERE active ORDER BY account_id, id"""
+    )

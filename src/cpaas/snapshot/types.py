@@ -5,7 +5,7 @@ A snapshot is never changed: a reload of one table makes a new one that shares t
 
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -136,6 +136,24 @@ class Strategy(msgspec.Struct, frozen=True):
     settings: dict[str, object] = {}
 
 
+class DltTemplate(msgspec.Struct, frozen=True):
+    """A template registered on India's DLT; empty `senders` = any of the account's headers."""
+
+    template_id: str
+    name: str
+    text: str
+    category: Literal["promotional", "service", "transactional"]
+    senders: frozenset[str]
+    pe_id: str
+
+
+class DltTemplates(msgspec.Struct):
+    """An account's active templates; `index` is made of them when the first message asks."""
+
+    rows: tuple[DltTemplate, ...]
+    index: Any = None
+
+
 class WebhookEndpoint(msgspec.Struct, frozen=True):
     """Where an account's events go; `events` empty = final states and READ."""
 
@@ -176,6 +194,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     Sender. prices: (account id or 0, channel, category) -> Prices. route_costs: by route
     id. rules: channel -> active rules in order of evaluation; idle_rules: those that are switched
     off. assigned: (account id, channel) -> route id. settings: platform settings.
+    dlt_templates: by account id.
     """
 
     version: int
@@ -194,6 +213,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     idle_rules: dict[str, tuple[Rule, ...]] = {}
     admin_keys: dict[bytes, AdminKey] = {}
     strategies: dict[int, Strategy] = {}
+    dlt_templates: dict[int, DltTemplates] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.

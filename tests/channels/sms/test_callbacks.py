@@ -48,8 +48,13 @@ STATES = [
     (MessageState.ACCEPTD, "000", "ENROUTE", ""),
     (MessageState.EXPIRED, "000", "EXPIRED", "It expired before the handset could be reached."),
     (MessageState.UNDELIV, "001", "FAILED", "The carrier could not deliver it."),
-    (MessageState.REJECTD, "0633", "REJECTED", "DLT: text does not match the template"),
-    (MessageState.UNDELIV, "5308", "FAILED", "DLT: content refused"),
+    (
+        MessageState.REJECTD,
+        "0633",
+        "REJECTED",
+        "DLT: text does not match the template; compare it character by character",
+    ),
+    (MessageState.UNDELIV, "5308", "FAILED", "DLT: template id missing; send its id"),
     (MessageState.REJECTD, "777", "REJECTED", "DLT: ours"),
 ]
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from cpaas.channels.base import CarrierReceipt, Inbound
-from cpaas.channels.sms.config import SmsSettings
+from cpaas.channels.sms.config import SmsSettings, scrub_codes
 from cpaas.channels.sms.statuses import receipt_error, receipt_state
 from cpaas.smpp.parts import Part, join_parts, read_part
 from cpaas.smpp.pdu import DeliverSm
@@ -36,7 +36,7 @@ def receipt_of(
         normalise_receipt_id(read.message_id, mode),
         state,
         read.err if failed and read.err.strip("0") else "",
-        receipt_error(read.state, read.err, settings.dlt_codes) if failed else "",
+        receipt_error(read.state, read.err, scrub_codes(settings)) if failed else "",
         done_us(read, now_us),
         # A receipt's addresses are swapped: its source is the handset.
         pdu.source_addr,

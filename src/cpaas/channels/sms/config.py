@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cpaas.channels.base import RouteSettingsError
+from cpaas.channels.sms.dlt_codes import FOUR_HUNDREDS
 from cpaas.smpp.receipt import MessageIdMode
 from cpaas.snapshot.types import Route
 
@@ -41,6 +42,7 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     None for a TON or NPI means: by the form of the address. gsm_charset: what data_coding 0 means
     to this carrier. dlt: field of the message's DLT data -> TLV; an empty table sends none.
+    dlt_chain, dlt_tm_id: see `dlt_chain.chained`. dlt_dialect: whose codes its receipts carry.
     """
 
     source_ton: Byte | None = None
@@ -54,6 +56,9 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registered_delivery: Byte | None = None
     send_validity: bool = True
     dlt: dict[str, DltTag] = msgspec.field(default_factory=_dlt_tags)
+    dlt_chain: Literal["as_given", "ids", "hash"] = "as_given"
+    dlt_tm_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    dlt_dialect: Literal["common", "4xx"] = "common"
     dlt_codes: dict[str, str] = {}
     addr_ton: Byte = 0
     addr_npi: Byte = 0
@@ -64,6 +69,13 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls: bool = False
     tls_verify: bool = True
     tls_ca_pem: str = ""
+
+
+def scrub_codes(settings: SmsSettings) -> dict[str, str]:
+    """The DLT codes of this route's carrier besides the common ones."""
+    return (
+        FOUR_HUNDREDS | settings.dlt_codes if settings.dlt_dialect == "4xx" else settings.dlt_codes
+    )
 
 
 def settings_of(route: Route) -> SmsSettings:

@@ -15,7 +15,7 @@ import msgspec
 from cpaas.channels.base import Inbound, Outcome, Prepared, Sink
 from cpaas.channels.errors import CATALOGUE, CarrierError
 from cpaas.channels.sms.callbacks import PARTS_WAIT_SECONDS, InboundReader, receipt_of
-from cpaas.channels.sms.config import SmsSettings, id_mode, tls_context
+from cpaas.channels.sms.config import SmsSettings, id_mode, scrub_codes, tls_context
 from cpaas.channels.sms.payloads import submit_parts
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
 from cpaas.messages.envelopes import Envelope, Outgoing
@@ -196,7 +196,7 @@ class SmppLink:
             if status == 0:
                 one.provider_ids[number - 1] = normalise_resp_id(message_id, self._mode)
             else:
-                error = carrier_error(status, self._settings.dlt_codes)
+                error = carrier_error(status, scrub_codes(self._settings))
                 _worsen(one, error, carrier_code(status))
             one.waiting -= 1
             if one.waiting == 0:

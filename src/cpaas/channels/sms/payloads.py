@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from cpaas.channels.base import NotEncodableError
 from cpaas.channels.sms.config import DltTag, SmsSettings
+from cpaas.channels.sms.dlt_chain import chained
 from cpaas.messages.envelopes import Outgoing
 from cpaas.smpp.gsm import decode_gsm
 from cpaas.smpp.pdu import SubmitSm
@@ -35,7 +36,10 @@ def submit_parts(
     segments = _segments(settings, message)
     ton, npi, source = sender(settings, message.sender)
     to_ton, to_npi, destination = _destination(settings, message.to)
-    dlt = dlt_tlvs(settings.dlt, message.dlt) if message.dlt else {}
+    dlt: Tlvs = {}
+    if message.dlt and settings.dlt:
+        fields = chained(message.dlt, settings.dlt_chain, settings.dlt_tm_id)
+        dlt = dlt_tlvs(settings.dlt, fields)
     parts = []
     done = message.parts_done
     for number, segment in enumerate(segments, 1):

@@ -7,6 +7,7 @@ from typing import Final
 
 from cpaas.channels.base import ReceiptState
 from cpaas.channels.errors import CATALOGUE, CarrierError
+from cpaas.channels.sms.dlt_codes import dlt_text
 from cpaas.smpp.receipt import MessageState
 from cpaas.smpp.status import CommandStatus as St
 from cpaas.smpp.status import status_name
@@ -61,38 +62,6 @@ _STATE_WORDS: Final[dict[MessageState, str]] = {
     MessageState.REJECTD: "The carrier or its network rejected it.",
 }
 
-#: err of Indian operators' receipts -> what it says. Ranges differ below 620; these are common.
-DLT_CODES: Final[dict[str, str]] = {
-    "600": "DLT: entity (PE) not found", "601": "DLT: entity (PE) not registered",
-    "602": "DLT: entity (PE) inactive", "603": "DLT: entity (PE) blacklisted",
-    "604": "DLT: PE id missing or wrong", "605": "DLT: PE not allowed for the telemarketer",
-    "610": "DLT: telemarketer not registered", "611": "DLT: telemarketer inactive",
-    "612": "DLT: telemarketer blacklisted", "613": "DLT: telemarketer not allowed for the PE",
-    "614": "DLT: chain hash not received", "615": "DLT: chain hash not registered",
-    "616": "DLT: chain inactive", "617": "DLT: chain blacklisted", "618": "DLT: chain suspended",
-    "620": "DLT: header not found", "621": "DLT: header inactive",
-    "622": "DLT: header blacklisted", "623": "DLT: header belongs to another PE",
-    "624": "DLT: header suspended", "625": "DLT: header suspended for lack of use",
-    "630": "DLT: template not found", "631": "DLT: template inactive",
-    "632": "DLT: template blacklisted", "633": "DLT: text does not match the template",
-    "634": "DLT: header not registered for the template", "635": "DLT: a variable is too long",
-    "636": "DLT: template cannot be identified", "637": "DLT: template id missing or wrong",
-    "642": "DLT: link or number not whitelisted", "650": "DLT: recipient's preference (DND)",
-    "651": "DLT: outside promotional hours", "652": "DLT: blocked by the recipient",
-    "660": "DLT: consent missing", "666": "DLT: content mismatch",
-    "670": "DLT: scrubbing failed", "700": "DLT: URL not whitelisted",
-    "701": "DLT: URL not whitelisted", "811": "DLT: chain inactive",
-    "812": "DLT: chain hash invalid", "813": "DLT: chain hash does not match",
-    "9024": "DLT: telemarketer TLV absent", "9025": "DLT: template TLV absent",
-    "9026": "DLT: PE TLV absent",
-}  # fmt: skip
-_DLT_GROUPS: Final[dict[str, str]] = {
-    "51": "DLT: recipient's preference", "52": "DLT: header refused",
-    "53": "DLT: content refused", "54": "DLT: category mismatch", "55": "DLT: consent",
-    "56": "DLT: chain hash refused", "59": "DLT: URL not whitelisted",
-    "70": "DLT: entity refused",
-}  # fmt: skip
-
 
 def carrier_error(command_status: int, codes: dict[str, str]) -> CarrierError | None:
     """What an answer means; None for ESME_ROK. `codes`: the route's own DLT codes."""
@@ -121,14 +90,3 @@ def receipt_error(state: MessageState, err: str, codes: dict[str, str]) -> str:
     if _STATES[state] in {"DELIVERED", "ENROUTE"}:
         return ""
     return dlt_text(err, codes) or _STATE_WORDS[state]
-
-
-def dlt_text(err: str, codes: dict[str, str]) -> str:
-    """What an operator's DLT code says; the route's own table first, "" for any other code."""
-    code = err.strip().lstrip("0")
-    own = codes.get(err) or codes.get(code)
-    if own:
-        return own
-    if known := DLT_CODES.get(code):
-        return known
-    return _DLT_GROUPS.get(code[:2], "") if len(code) == 4 and code.isdecimal() else ""

@@ -35,6 +35,7 @@ from cpaas.schema.models.reports import (
 )
 from cpaas.schema.models.routing import (
     BlacklistEntry,
+    DltTemplate,
     Route,
     RouteCost,
     RoutingRule,
@@ -56,9 +57,9 @@ __all__ = [
     "Account", "AccountStatement", "AdminKey", "ApiKey", "AssignedRoute", "AuditLog",
     "BlacklistEntry", "Blob", "BlobChunk", "ConfigVersion", "CounterDay", "CounterError",
     "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute", "DeadLetter",
-    "ExportJob", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message", "MessageEvent",
-    "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost", "RouteLease",
-    "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential",
-    "Strategy", "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt",
-    "WebhookDelivery", "WebhookEndpoint",
+    "DltTemplate", "ExportJob", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
+    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost",
+    "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState",
+    "SmppCredential", "Strategy", "StrategyMember", "UnmatchedReceipt", "User", "Wallet",
+    "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Carriers' routes, routing rules, senders and the blacklist."""
+"""Carriers' routes, routing rules, senders, DLT templates and the blacklist."""
 
 from __future__ import annotations
 
@@ -197,6 +197,36 @@ class Sender(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=("PENDING", "APPROVED", "REJECTED")),
                 name="sender_status",
+            ),
+        ]
+
+
+class DltTemplate(models.Model):
+    """A template as India's DLT has registered it; messages must match its text.
+
+    senders: headers it is registered for, empty = any of the account's. pe_id "" = the account's.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE)
+    template_id = models.TextField()
+    name = fields.text()
+    body = models.TextField()
+    category = fields.text("service")
+    senders: ArrayField[list[str], list[str]] = ArrayField(
+        models.TextField(), db_default=[], blank=True
+    )
+    pe_id = fields.text()
+    active = fields.flag(True)
+    created_at = fields.created()
+
+    class Meta:
+        db_table = "dlt_template"
+        constraints = [
+            models.UniqueConstraint(fields=("account", "template_id"), name="dlt_template_once"),
+            models.UniqueConstraint(fields=("account", "id"), name="dlt_template_account_id"),
+            models.CheckConstraint(
+                condition=models.Q(category__in=("promotional", "service", "transactional")),
+                name="dlt_template_category",
             ),
         ]
 

@@ -1,0 +1,1 @@
+"""India's DLT: registered templates, headers and hours, checked before a message goes."""
