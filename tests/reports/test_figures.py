@@ -45,7 +45,7 @@ async def answers(world: Traffic) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "admin": figures.admin_cards(NOW, ZONE),
         "portal": figures.portal_cards(1, NOW, ZONE),
-        "traffic": figures.traffic(None, NOW),
+        "traffic": figures.traffic(NOW),
         "channels": figures.channels(None, NOW, ZONE),
         "ever": figures.channels(2, NOW, ZONE, ever=True),
         "errors": figures.top_errors(None, NOW, ZONE),
@@ -119,7 +119,7 @@ async def test_folding_beside_writers_loses_nothing(traffic: Traffic) -> None:
 
     async def write(instance: int) -> None:
         for number in range(100):
-            await traffic.pool.execute(add, micros(old), number % 3, instance)
+            await traffic.pool.execute(add, micros(old), 1 + number % 3, instance)
 
     async def folding() -> None:
         for _ in range(30):
@@ -132,7 +132,7 @@ async def test_folding_beside_writers_loses_nothing(traffic: Traffic) -> None:
 
 async def test_traffic_has_every_minute(traffic: Traffic) -> None:
     await busy(traffic)
-    chart = await ask(traffic.pool, figures.traffic(None, NOW))
+    chart = await ask(traffic.pool, figures.traffic(NOW))
     assert len(chart) == 60
     by_minute = {one.at: one.figures for one in chart}
     five = by_minute[NOW - minutes(5)]
@@ -174,7 +174,8 @@ async def test_summaries_against_the_period_before(traffic: Traffic) -> None:
     await busy(traffic)
     await traffic.pool.execute(
         "INSERT INTO counter_day (day, account_id, channel, route_id, country, accepted, delivered,"
-        " submitted) VALUES ($1, 1, 'sms', 0, 'IN', 5, 4, 5), ($1, 2, 'rcs', 0, 'IN', 1, 0, 0)",
+        " submitted) VALUES ($1, 1, 'sms', 0, 'IN', 5, 4, 5), ($1, 2, 'rcs', 0, 'IN', 1, 0, 0),"
+        " ($1, 0, 'sms', 0, 'IN', 5, 4, 5), ($1, 0, 'rcs', 0, 'IN', 1, 0, 0)",
         DAY - timedelta(days=1),
     )
     until = DAY + timedelta(days=1)

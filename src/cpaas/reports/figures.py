@@ -64,13 +64,11 @@ def portal_cards(account_id: int, now: datetime, zone: str) -> Question[PortalCa
     return PortalCards(sums, int(balance), int(limit), comparison)
 
 
-def traffic(
-    account_id: int | None, now: datetime, minutes: int = CHART_MINUTES
-) -> Question[list[TrafficMinute]]:
-    """The last so many minutes, the present one included, none left out."""
+def traffic(now: datetime, minutes: int = CHART_MINUTES) -> Question[list[TrafficMinute]]:
+    """The last so many minutes of all accounts, the present one included, none left out."""
     last = now.replace(second=0, microsecond=0)
     first = last - (minutes - 1) * _MINUTE
-    rows = yield queries.minutes(account_id, first, last + _MINUTE)
+    rows = yield queries.minutes(first, last + _MINUTE)
     found = {as_moment(row[0]): figures(row[1:]) for row in rows}
     times = (first + number * _MINUTE for number in range(minutes))
     return [TrafficMinute(at, found.get(at, Figures())) for at in times]
@@ -102,8 +100,8 @@ def top_errors(
 
 def route_health(now: datetime) -> Question[list[RouteHealth]]:
     """Every route, its state and its last hour."""
-    first = now.replace(second=0, microsecond=0) - (CHART_MINUTES - 1) * _MINUTE
-    rows = yield queries.routes(first)
+    last = now.replace(second=0, microsecond=0)
+    rows = yield queries.routes(last - (CHART_MINUTES - 1) * _MINUTE, last + _MINUTE)
     return [
         RouteHealth(
             row[0],

@@ -19,18 +19,31 @@ _KEYS: Final = "account_id, channel, route_id, country"
 
 
 def _own(account_id: int | None) -> tuple[str, tuple[Any, ...]]:
+    """Of the minutes, whose rows are accounts' only."""
     return ("", ()) if account_id is None else (" AND account_id = %s", (account_id,))
 
 
 def days(account_id: int | None, span: Span) -> tuple[str, tuple[Any, ...]]:
-    """A sub-select of the days of a span."""
+    """A sub-select of the days of a span; account_id None: the sums of all accounts."""
     own, args = _own(account_id)
     text = (
-        f"(SELECT {_KEYS}, {_COLUMNS} FROM counter_day WHERE day >= %s AND day < %s{own}"
+        f"(SELECT {_KEYS}, {_COLUMNS} FROM counter_day"
+        " WHERE account_id = %s AND day >= %s AND day < %s AND route_id >= 0"
         f" UNION ALL SELECT {_KEYS}, {_COLUMNS} FROM counter_minute"
         f" WHERE minute >= %s AND minute < %s{own})"
     )
-    return text, (span.since, span.until, *args, span.begin, span.end, *args)
+    return text, (account_id or 0, span.since, span.until, span.begin, span.end, *args)
+
+
+def accounts(span: Span) -> tuple[str, tuple[Any, ...]]:
+    """A sub-select of each account's sums of the days of a span."""
+    text = (
+        f"(SELECT {_KEYS}, {_COLUMNS} FROM counter_day"
+        " WHERE day >= %s AND day < %s AND account_id <> 0 AND route_id = -1"
+        f" UNION ALL SELECT {_KEYS}, {_COLUMNS} FROM counter_minute"
+        " WHERE minute >= %s AND minute < %s)"
+    )
+    return text, (span.since, span.until, span.begin, span.end)
 
 
 def hours(
@@ -39,11 +52,12 @@ def hours(
     """A sub-select of the hours of a span that begins and ends with an hour of the zone."""
     own, args = _own(account_id)
     text = (
-        f"(SELECT hour, {_KEYS}, {_COLUMNS} FROM counter_hour WHERE hour >= %s AND hour < %s{own}"
+        f"(SELECT hour, {_KEYS}, {_COLUMNS} FROM counter_hour"
+        " WHERE account_id = %s AND hour >= %s AND hour < %s"
         f" UNION ALL SELECT date_trunc('hour', minute, %s::text), {_KEYS}, {_COLUMNS}"
         f" FROM counter_minute WHERE minute >= %s AND minute < %s{own})"
     )
-    return text, (begin, end, *args, zone, begin, end, *args)
+    return text, (account_id or 0, begin, end, zone, begin, end, *args)
 
 
 def total(source: tuple[str, tuple[Any, ...]]) -> Statement:
@@ -76,38 +90,45 @@ def by_day(account_id: int | None, span: Span, limit: int) -> Statement:
     """Rows of "2026-11-26" and sums, oldest first."""
     own, args = _own(account_id)
     return Statement(
-        f"SELECT day::text, {SUMS} FROM ("
-        f"SELECT day, {_COLUMNS} FROM counter_day WHERE day >= %s AND day < %s{own} UNION ALL"
+        f"SELECT day::text, {SUMS} FROM (SELECT day, {_COLUMNS} FROM counter_day"
+        " WHERE account_id = %s AND day >= %s AND day < %s AND route_id >= 0 UNION ALL"
         f" SELECT (minute AT TIME ZONE %s::text)::date, {_COLUMNS} FROM counter_minute"
         f" WHERE minute >= %s AND minute < %s{own}) c"
         f" GROUP BY day ORDER BY day LIMIT {int(limit)}",
-        (span.since, span.until, *args, span.zone, span.begin, span.end, *args),
+        (account_id or 0, span.since, span.until, span.zone, span.begin, span.end, *args),
     )
 
 
-def minutes(account_id: int | None, begin: datetime, end: datetime) -> Statement:
-    """Rows of minute and sums; minutes without traffic are missing."""
-    own, args = _own(account_id)
+_MINUTES: Final = (
+    f"(SELECT minute, route_id, {_COLUMNS} FROM counter_platform_minute"
+    " WHERE minute >= %s AND minute < %s"
+    f" UNION ALL SELECT minute, route_id, {_COLUMNS} FROM counter_minute"
+    " WHERE minute >= %s AND minute < %s)"
+)
+
+
+def minutes(begin: datetime, end: datetime) -> Statement:
+    """Rows of minute and sums of all accounts; minutes without traffic are missing."""
     return Statement(
-        f"SELECT minute, {SUMS} FROM counter_minute WHERE minute >= %s AND minute < %s{own}"
-        " GROUP BY minute ORDER BY minute",
-        (begin, end, *args),
+        f"SELECT minute, {SUMS} FROM {_MINUTES} c GROUP BY minute ORDER BY minute",
+        (begin, end, begin, end),
     )
 
 
-def routes(begin: datetime) -> Statement:
-    """Every route with its state and its sums since a minute."""
+def routes(begin: datetime, end: datetime) -> Statement:
+    """Every route with its state and its sums of a span of minutes."""
+    sums = ", ".join(f"coalesce(c.{name}, 0)" for name in FIGURES)
+    each = ", ".join(f"sum({name})::bigint AS {name}" for name in FIGURES)
     return Statement(
         f"""
+        WITH c AS MATERIALIZED (SELECT route_id, {each} FROM {_MINUTES} m GROUP BY route_id)
         SELECT r.id, r.name, r.channel, r.active, coalesce(s.state, ''), coalesce(s.binds_up, 0),
             coalesce(s.binds_wanted, 0), coalesce(s.tps_now, 0), r.tps,
-            coalesce(s.last_error, ''), s.updated_at, {SUMS}
-        FROM route r
-        LEFT JOIN route_state s ON s.route_id = r.id
-        LEFT JOIN counter_minute c ON c.route_id = r.id AND c.minute >= %s
-        GROUP BY r.id, s.route_id ORDER BY r.name
+            coalesce(s.last_error, ''), s.updated_at, {sums}
+        FROM route r LEFT JOIN route_state s ON s.route_id = r.id
+        LEFT JOIN c ON c.route_id = r.id ORDER BY r.name
         """,
-        (begin,),
+        (begin, end, begin, end),
     )
 
 
@@ -118,7 +139,8 @@ def users(day: Span) -> Statement:
         SELECT (SELECT count(*) FROM (
                 SELECT account_id FROM app_user
                  WHERE role = 'USER' AND last_login >= %s AND last_login < %s
-                UNION SELECT account_id FROM counter_day WHERE day = %s AND accepted > 0
+                UNION SELECT account_id FROM counter_day
+                 WHERE day = %s AND accepted > 0 AND account_id <> 0 AND route_id = -1
                 UNION SELECT account_id FROM counter_minute
                  WHERE minute >= %s AND minute < %s AND accepted > 0) active),
             (SELECT count(*) FROM account WHERE active)
@@ -142,13 +164,13 @@ def errors(account_id: int | None, day: Span, full: datetime, limit: int) -> Sta
         SELECT error_code, sum(messages)::bigint,
             coalesce(sum(messages) FILTER (WHERE hour < %s), 0)::bigint
         FROM (SELECT hour, error_code, messages FROM counter_error_hour
-               WHERE hour >= %s AND hour < %s{own}
+               WHERE account_id = %s AND hour >= %s AND hour < %s
               UNION ALL
               SELECT date_trunc('hour', minute, %s::text), error_code, messages FROM counter_error
                WHERE minute >= %s AND minute < %s{own}) c
         GROUP BY error_code ORDER BY sum(messages) DESC, error_code LIMIT {int(limit)}
         """,
-        (full, day.begin, day.end, *args, day.zone, day.begin, day.end, *args),
+        (full, account_id or 0, day.begin, day.end, day.zone, day.begin, day.end, *args),
     )
 
 
@@ -161,11 +183,11 @@ def errors_of(
         f"""
         SELECT error_code, sum(messages)::bigint
         FROM (SELECT error_code, messages FROM counter_error_hour
-               WHERE hour >= %s AND hour < %s{own}
+               WHERE account_id = %s AND hour >= %s AND hour < %s
               UNION ALL
               SELECT error_code, messages FROM counter_error
                WHERE minute >= %s AND minute < %s{own}) c
         WHERE error_code = ANY (%s::text[]) GROUP BY error_code
         """,
-        (begin, end, *args, begin, end, *args, codes),
+        (account_id or 0, begin, end, begin, end, *args, codes),
     )

@@ -1,4 +1,4 @@
-"""Keeps the minutes' counters few: what is older than an hour is folded into hours and days."""
+"""Keeps the minutes' counters few: what is ten minutes old is folded into hours and days."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from cpaas.reports import fold_queries as queries
 
 _log = get_logger(__name__)
 MINUTE_US: Final = 60_000_000
-#: charts and alarms of the last hour read minutes, so these stay a little longer.
-KEPT_US: Final = 70 * MINUTE_US
+#: most messages are at their end by then, so that few rows come back for an old minute.
+KEPT_US: Final = 10 * MINUTE_US
 #: hours serve comparisons with the weeks before; days stay for ever.
 HOURS_KEPT_US: Final = 35 * 24 * 60 * MINUTE_US
 EVERY_SECONDS: Final = 60.0

@@ -24,14 +24,24 @@ WITH gone AS (
     RETURNING minute, instance_id, {_KEYS}, {_COLUMNS}
 ), hours AS (
     INSERT INTO counter_hour (hour, {_KEYS}, {_COLUMNS})
-    SELECT date_trunc('hour', minute, $2::text) AS hour, {_KEYS}, {_SUMS}
-    FROM gone GROUP BY 1, {_KEYS} ORDER BY 1, {_KEYS}
+    SELECT hour, coalesce(account_id, 0), channel, route_id, country, {_SUMS}
+    FROM (SELECT date_trunc('hour', minute, $2::text) AS hour, * FROM gone) g
+    GROUP BY hour, channel, route_id, country, GROUPING SETS ((account_id), ())
+    ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (hour, {_KEYS}) DO UPDATE SET {_add("counter_hour")}
 ), days AS (
     INSERT INTO counter_day (day, {_KEYS}, {_COLUMNS})
-    SELECT (minute AT TIME ZONE $2::text)::date AS day, {_KEYS}, {_SUMS}
-    FROM gone GROUP BY 1, {_KEYS} ORDER BY 1, {_KEYS}
+    SELECT day, coalesce(account_id, 0), coalesce(channel, ''), coalesce(route_id, -1),
+        coalesce(country, ''), {_SUMS}
+    FROM (SELECT (minute AT TIME ZONE $2::text)::date AS day, * FROM gone) g
+    GROUP BY day, GROUPING SETS
+        ((account_id, channel, route_id, country), (channel, route_id, country), (account_id))
+    ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (day, {_KEYS}) DO UPDATE SET {_add("counter_day")}
+), minutes AS (
+    INSERT INTO counter_platform_minute (minute, channel, route_id, {_COLUMNS})
+    SELECT minute, channel, route_id, {_SUMS} FROM gone GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (minute, channel, route_id) DO UPDATE SET {_add("counter_platform_minute")}
 ), instances AS (
     INSERT INTO counter_instance_day AS c (day, account_id, instance_id, accepted)
     SELECT (minute AT TIME ZONE $2::text)::date AS day, account_id, instance_id, sum(accepted)
@@ -48,9 +58,10 @@ WITH gone AS (
 ), hours AS (
     INSERT INTO counter_error_hour AS c
         (hour, account_id, channel, route_id, error_code, messages)
-    SELECT date_trunc('hour', minute, $2::text), account_id, channel, route_id, error_code,
-        sum(messages)
-    FROM gone GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    SELECT hour, coalesce(account_id, 0), channel, route_id, error_code, sum(messages)
+    FROM (SELECT date_trunc('hour', minute, $2::text) AS hour, * FROM gone) g
+    GROUP BY hour, channel, route_id, error_code, GROUPING SETS ((account_id), ())
+    ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (hour, account_id, channel, route_id, error_code)
         DO UPDATE SET messages = c.messages + excluded.messages
 )
@@ -90,6 +101,9 @@ async def forget(connection: Any, before: datetime | int, rows: int) -> int:
             before, rows,
         )  # fmt: skip
         done += int(told.rpartition(" ")[2])
+    await connection.execute(
+        "DELETE FROM counter_platform_minute WHERE minute < now() - interval '2 days'"
+    )
     # Only caps of the present day ask for these.
     await connection.execute("DELETE FROM counter_instance_day WHERE day < current_date - 3")
     return done

@@ -111,15 +111,20 @@ def page(
     within = bounds(wanted, before)
     order, rest = _order(account_id, wanted, within), _rest(wanted)
     if _few(wanted):
-        key = _key(wanted, within)
+        key = _key(wanted)
+        source = "message"
+        if wanted.provider_message_id:
+            # First the ids, then their rows: the other way round a day would be read whole.
+            source = "keys JOIN message USING (id)"
         for text in (*order.texts, *rest.texts):
             key.texts.append(text)
         key.args += [*order.args, *rest.args]
         # Materialized, so that the wish for an order does not lead past the key's own index.
+        keys, args = _keys(wanted, within)
         return Statement(
-            f"WITH found AS MATERIALIZED (SELECT {COLUMNS} FROM message WHERE {key})"
+            f"WITH {keys}found AS MATERIALIZED (SELECT {COLUMNS} FROM {source} WHERE {key})"
             f" SELECT {COLUMNS} FROM found ORDER BY id DESC LIMIT {int(limit)}",
-            tuple(key.args),
+            (*args, *key.args),
         )
     if not rest.texts:
         return Statement(
@@ -134,23 +139,29 @@ def page(
     )
 
 
-def _key(wanted: LogFilter, within: tuple[UUID, UUID]) -> _Where:
+def _key(wanted: LogFilter) -> _Where:
     where = _Where()
     if wanted.message_id:
         where.add("id = %s", wanted.message_id)
     if wanted.recipient:
         where.add("recipient = %s", wanted.recipient)
-    if wanted.provider_message_id:
-        # Parts and earlier attempts keep their ids beside the message.
-        where.add(
-            "id IN (SELECT id FROM message WHERE provider_message_id = %s AND id >= %s AND id < %s"
-            " UNION SELECT message_id FROM message_part"
-            " WHERE provider_message_id = %s AND message_id >= %s AND message_id < %s)",
-            wanted.provider_message_id, *within, wanted.provider_message_id, *within,
-        )  # fmt: skip
     if wanted.recipient_prefix:
         where.add("recipient >= %s AND recipient < %s", *_prefix(wanted.recipient_prefix))
     return where
+
+
+def _keys(wanted: LogFilter, within: tuple[UUID, UUID]) -> tuple[str, tuple[Any, ...]]:
+    """The ids of a provider id; parts and earlier attempts keep theirs beside the message."""
+    name = wanted.provider_message_id
+    if not name:
+        return "", ()
+    text = (
+        "keys AS MATERIALIZED (SELECT id FROM message"
+        " WHERE provider_message_id = %s AND id >= %s AND id < %s"
+        " UNION SELECT message_id FROM message_part"
+        " WHERE provider_message_id = %s AND message_id >= %s AND message_id < %s), "
+    )
+    return text, (name, *within, name, *within)
 
 
 def one(account_id: int | None, message_id: UUID) -> Statement:

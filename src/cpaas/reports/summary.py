@@ -61,7 +61,9 @@ def _lines(account_id: int | None, days: Span, by: By, limit: int) -> Question[d
     elif by == "day":
         rows = yield queries.by_day(account_id, days, limit)
     else:
-        rows = yield queries.by(queries.days(account_id, days), _KEYS[by], limit)
+        by_account = by == "account" and account_id is None
+        source = queries.accounts(days) if by_account else queries.days(account_id, days)
+        rows = yield queries.by(source, _KEYS[by], limit)
     return {row[0]: figures(row[1:]) for row in rows}
 
 

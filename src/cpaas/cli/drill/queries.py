@@ -150,6 +150,9 @@ async def counted(connection: asyncpg.Connection) -> Counted:
         """SELECT coalesce(sum(accepted), 0), coalesce(sum(delivered), 0), coalesce(sum(failed), 0),
              coalesce(sum(rejected), 0), coalesce(sum(expired), 0),
              coalesce(sum(charged_micro), 0), coalesce(sum(refunded_micro), 0)
-           FROM counter_minute"""
+           FROM (SELECT accepted, delivered, failed, rejected, expired, charged_micro,
+                   refunded_micro FROM counter_minute
+                 UNION ALL SELECT accepted, delivered, failed, rejected, expired, charged_micro,
+                   refunded_micro FROM counter_day WHERE account_id = 0) c"""
     )
     return Counted(*(int(value) for value in row))

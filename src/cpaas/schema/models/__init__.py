@@ -32,6 +32,7 @@ from cpaas.schema.models.reports import (
     CounterErrorHour,
     CounterHour,
     CounterInstanceDay,
+    CounterPlatformMinute,
 )
 from cpaas.schema.models.routing import (
     BlacklistEntry,
@@ -56,10 +57,10 @@ from cpaas.schema.models.traffic import (
 __all__ = [
     "Account", "AccountStatement", "AdminKey", "ApiKey", "AssignedRoute", "AuditLog",
     "BlacklistEntry", "Blob", "BlobChunk", "ConfigVersion", "CounterDay", "CounterError",
-    "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute", "DeadLetter",
-    "DltTemplate", "ExportJob", "IdempotencyKey", "InboundMessage", "LedgerEntry", "Message",
-    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "QueueItem", "Route", "RouteCost",
-    "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance", "ServiceState",
-    "SmppCredential", "Strategy", "StrategyMember", "UnmatchedReceipt", "User", "Wallet",
-    "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute",
+    "CounterPlatformMinute", "DeadLetter", "DltTemplate", "ExportJob", "IdempotencyKey",
+    "InboundMessage", "LedgerEntry", "Message", "MessageEvent", "MessagePart", "PlatformSetting",
+    "Price", "QueueItem", "Route", "RouteCost", "RouteLease", "RouteState", "RoutingRule", "Sender",
+    "ServiceInstance", "ServiceState", "SmppCredential", "Strategy", "StrategyMember",
+    "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -31,7 +31,10 @@ class CounterFigures(models.Model):
 
 
 class CounterHour(CounterFigures):
-    """Figures of one hour of acceptance; hours begin with those of the platform's time zone."""
+    """Figures of one hour of acceptance; hours begin with those of the platform's time zone.
+
+    Account 0 holds the sums over all accounts.
+    """
 
     pk = models.CompositePrimaryKey("hour", "account_id", "channel", "route_id", "country")
     hour = models.DateTimeField()
@@ -46,7 +49,10 @@ class CounterHour(CounterFigures):
 
 
 class CounterDay(CounterFigures):
-    """Figures of one day of acceptance in the platform's time zone."""
+    """Figures of one day of acceptance in the platform's time zone.
+
+    Account 0 holds the sums over all accounts; route -1 an account's sum over everything.
+    """
 
     pk = models.CompositePrimaryKey("day", "account_id", "channel", "route_id", "country")
     day = models.DateField()
@@ -57,7 +63,26 @@ class CounterDay(CounterFigures):
 
     class Meta:
         db_table = "counter_day"
-        indexes = [models.Index(fields=("account_id", "day"), name="counter_day_account")]
+        indexes = [
+            models.Index(fields=("account_id", "day"), name="counter_day_account"),
+            models.Index(
+                fields=("day", "account_id"),
+                name="counter_day_totals",
+                condition=models.Q(route_id=-1),
+            ),
+        ]
+
+
+class CounterPlatformMinute(CounterFigures):
+    """Figures of one minute over all accounts and countries, for charts of the last hours."""
+
+    pk = models.CompositePrimaryKey("minute", "channel", "route_id")
+    minute = models.DateTimeField()
+    channel = models.TextField()
+    route_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "counter_platform_minute"
 
 
 class CounterInstanceDay(models.Model):
@@ -92,7 +117,7 @@ class CounterError(models.Model):
 
 
 class CounterErrorHour(models.Model):
-    """Messages of one hour of acceptance that ended with an error."""
+    """Messages of one hour of acceptance that ended with an error; account 0: all accounts'."""
 
     pk = models.CompositePrimaryKey("hour", "account_id", "channel", "route_id", "error_code")
     hour = models.DateTimeField()
