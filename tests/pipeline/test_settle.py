@@ -248,6 +248,7 @@ async def test_an_unknown_receipt_is_kept(world: World) -> None:
 
 async def test_a_test_message_counts_nothing(world: World) -> None:
     sent = await world.message()
+    sent.is_test = True
     await world.pool.execute("UPDATE message SET is_test = true")
     await answers(world, world.answer(sent, "p1"))
     assert await world.counted() == {}

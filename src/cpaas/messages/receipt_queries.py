@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
+from cpaas.messages.envelopes import Envelope, Outgoing
+
 
 class Found(msgspec.Struct, frozen=True):
-    """A message that a provider id belongs to."""
+    """A message that a provider id belongs to; `known` if the process itself still holds it."""
 
     id: bytes
     account_id: int
@@ -22,6 +24,7 @@ class Found(msgspec.Struct, frozen=True):
     attempt: int
     segments: int
     submitted_us: int | None
+    known: tuple[Envelope, Outgoing] | None = None
 
 
 class FoundPart(msgspec.Struct, frozen=True):
@@ -79,9 +82,13 @@ FIND: Final = """
 SELECT m.id, m.account_id, m.route_id, m.provider_message_id, m.status, m.attempt, m.segments,
     m.submitted_at
 FROM unnest($1::text[]) p (provider_id) CROSS JOIN LATERAL (
-    SELECT * FROM message WHERE provider_message_id = p.provider_id AND id >= $2 AND id <= $3
+    SELECT message_id FROM provider_id
+    WHERE provider_message_id = p.provider_id AND message_id >= $2 AND message_id <= $3
     OFFSET 0
+) f CROSS JOIN LATERAL (
+    SELECT * FROM message WHERE id = f.message_id AND id >= $2 AND id <= $3 OFFSET 0
 ) m
+WHERE m.provider_message_id = p.provider_id
 """
 FIND_PARTS: Final = """
 SELECT m.message_id, m.attempt, m.part_no, m.account_id, m.route_id, m.provider_message_id
@@ -102,6 +109,16 @@ async def find(
 ) -> list[Found]:
     """Messages of any account with one of these provider ids, within a range of ids."""
     return [Found(*row) for row in await connection.fetch(FIND, provider_ids, lowest, highest)]
+
+
+async def keep_provider_ids(connection: Any, rows: Sequence[tuple[str | None, bytes, int]]) -> None:
+    """Record which message a carrier's id means: (provider id, message, account) each."""
+    if rows:
+        await connection.execute(
+            """INSERT INTO provider_id (provider_message_id, message_id, account_id)
+               SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[]) ON CONFLICT DO NOTHING""",
+            *_columns(rows),
+        )
 
 
 async def find_parts(

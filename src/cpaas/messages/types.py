@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.messages.statuses import Status
 
 #: always: it never reached a carrier, or the platform failed. policy: the account's own choice.
@@ -23,6 +24,8 @@ class Finish(msgspec.Struct, frozen=True):
     attempt 0: whichever it is. handed_over: a carrier's receipt says so, so that the carrier had
     it even if its answer never came. route_id 0, provider_message_id None: as they are.
     actor: who asked for it, noted in the timeline ("" = the platform's ordinary course).
+    known: the message as it was sent, where the process still holds it; then `attempt` and
+    `route_id` are its own.
     """
 
     id: bytes
@@ -37,6 +40,7 @@ class Finish(msgspec.Struct, frozen=True):
     refund: Refund = "never"
     handed_over: bool = False
     actor: str = ""
+    known: tuple[Envelope, Outgoing] | None = None
 
 
 class Applied(msgspec.Struct):

@@ -110,6 +110,7 @@ def _submitted(context: Context, answer: Answer) -> Finish:
     return Finish(
         message.id, "SUBMITTED", answer.at_us, message.attempt, answer.route_id,
         next((clean(one) for one in answer.provider_ids if one), None), cost,
+        known=(answer.envelope, message),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 A receipt without a message is kept and tried again; one after a final state is kept as a note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cpaas.kit.ids import lowest_at
@@ -13,7 +13,7 @@ from cpaas.messages.statuses import FINAL
 from cpaas.messages.types import Finish, Note
 from cpaas.pipeline.answers import clean
 from cpaas.pipeline.transitions import Context, finish
-from cpaas.pipeline.types import Receipt
+from cpaas.pipeline.types import Answer, Receipt
 
 SECOND_US: Final = 1_000_000
 #: receipts come for three days; a day more for what was accepted before it was sent.
@@ -24,12 +24,22 @@ FIRST_RETRY_US: Final = SECOND_US
 RAW_BYTES_MAX: Final = 4096
 _ARRIVED: Final = frozenset({"DELIVERED", "READ"})
 
-_Key = tuple[str, int]
+#: provider id and route, by which a receipt names its message.
+Key = tuple[str, int]
+_NOTHING: Final[Mapping[Key, Answer]] = {}
 
 
-async def commit_receipts(connection: Any, context: Context, receipts: Sequence[Receipt]) -> None:
-    """Apply receipts within the caller's transaction; keep those whose message is unknown."""
-    unmatched = await apply_receipts(connection, context, receipts)
+async def commit_receipts(
+    connection: Any,
+    context: Context,
+    receipts: Sequence[Receipt],
+    expected: Mapping[Key, Answer] = _NOTHING,
+) -> None:
+    """Apply receipts within the caller's transaction; keep those whose message is unknown.
+
+    expected: answers to messages of one part that this process committed as SUBMITTED lately.
+    """
+    unmatched = await apply_receipts(connection, context, receipts, expected)
     await receipt_queries.keep_unmatched(
         connection,
         [
@@ -45,16 +55,25 @@ async def commit_receipts(connection: Any, context: Context, receipts: Sequence[
 
 
 async def apply_receipts(
-    connection: Any, context: Context, receipts: Sequence[Receipt]
+    connection: Any,
+    context: Context,
+    receipts: Sequence[Receipt],
+    expected: Mapping[Key, Answer] = _NOTHING,
 ) -> list[int]:
     """Apply receipts; returns the numbers of those that belong to no message yet."""
     now_ms = context.now_us // 1000
     within = lowest_at(now_ms - REACH_MS).bytes, lowest_at(now_ms + AHEAD_MS).bytes
-    ids = list({clean(receipt.provider_message_id) for receipt in receipts})
-    found = _newest(await receipt_queries.find(connection, ids, *within))
     keys = [(clean(r.provider_message_id), r.route_id) for r in receipts]
-    asked = {key[0] for key in keys if key not in found or found[key].segments > 1}
-    parts: dict[_Key, FoundPart] = {}
+    found = {key: _held(key[0], expected[key]) for key in keys if key in expected}
+    ids = list({key[0] for key in keys if key not in found})
+    if ids:
+        found |= _newest(await receipt_queries.find(connection, ids, *within))
+    asked = {
+        key[0]
+        for key in keys
+        if key not in found or (found[key].segments > 1 and found[key].known is None)
+    }
+    parts: dict[Key, FoundPart] = {}
     if asked:
         rows = await receipt_queries.find_parts(connection, list(asked), *within)
         rows.sort(key=lambda part: part.message_id)
@@ -74,7 +93,15 @@ async def apply_receipts(
     return unmatched + await _finish(connection, context, receipts, whole)
 
 
-def _newest(rows: Sequence[Found]) -> dict[_Key, Found]:
+def _held(provider_id: str, answer: Answer) -> Found:
+    message = answer.message
+    return Found(
+        message.id, answer.envelope.account_id, answer.route_id, provider_id, "SUBMITTED",
+        message.attempt, message.segments, answer.at_us, (answer.envelope, message),
+    )  # fmt: skip
+
+
+def _newest(rows: Sequence[Found]) -> dict[Key, Found]:
     """Carriers use ids again after a while: the newest message has it."""
     return {(str(r.provider_message_id), r.route_id): r for r in sorted(rows, key=lambda r: r.id)}
 
@@ -118,10 +145,15 @@ def _wanted(receipt: Receipt, message: Found, context: Context) -> Finish:
     # The carrier's clock counts only where it can be true; many tell no seconds.
     plausible = (message.submitted_us or context.now_us) <= receipt.done_us <= context.now_us
     at_us = receipt.done_us if plausible else context.now_us
+    attempt = 0 if message.known is None else message.attempt
     if receipt.state in _ARRIVED:
-        return Finish(message.id, receipt.state, at_us, handed_over=True)  # type: ignore[arg-type]
+        return Finish(
+            message.id, receipt.state, at_us, attempt, message.route_id if attempt else 0,  # type: ignore[arg-type]
+            message.provider_message_id if attempt else None, handed_over=True,
+            known=message.known,
+        )  # fmt: skip
     return Finish(
-        message.id, receipt.state, at_us,  # type: ignore[arg-type]
+        message.id, receipt.state, at_us, attempt,  # type: ignore[arg-type]
         error_code=clean(receipt.error_code) or receipt.state.lower(), error=clean(receipt.error),
         refund="policy", handed_over=True,
     )  # fmt: skip

@@ -5,7 +5,6 @@ whose answer is being committed here waits for it, so that an ordinary fast rece
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from cpaas.messages import queries
 from cpaas.messages.types import Note
 from cpaas.pipeline.answers import clean, commit_answers
 from cpaas.pipeline.gather import Gatherer
-from cpaas.pipeline.receipts import commit_receipts
+from cpaas.pipeline.receipts import Key, commit_receipts
 from cpaas.pipeline.transitions import Context
 from cpaas.pipeline.types import Answer, Receipt
 from cpaas.snapshot.types import Snapshot
@@ -22,7 +21,8 @@ ANSWERS_MAX: Final = 20_000
 RECEIPTS_MAX: Final = 5_000
 #: a carrier that reconnects while the database is away sends again what we hold unanswered.
 RECEIPTS_HELD_MAX: Final = 50_000
-_Key = tuple[str, int]
+#: messages whose receipt is expected, held so that it need not ask the database for them.
+EXPECTED_MAX: Final = 20_000
 
 
 class Settler:
@@ -53,7 +53,8 @@ class Settler:
             pool, self._commit_receipts, self._spoiled_receipt, name="receipts",
             capacity=receipts_max, committed=self._receipts_committed,
         )  # fmt: skip
-        self._uncommitted: Counter[_Key] = Counter()
+        self._uncommitted: dict[Key, int] = {}
+        self._expected: dict[Key, Answer] = {}
         self._held: list[Receipt] = []
         self._receipts_held_max = receipts_held_max
 
@@ -74,8 +75,10 @@ class Settler:
 
     def answers(self, answers: Sequence[Answer]) -> None:
         """Take answers; they are committed in order."""
+        uncommitted = self._uncommitted
         for answer in answers:
-            self._uncommitted.update(_keys(answer))
+            for key in _keys(answer):
+                uncommitted[key] = uncommitted.get(key, 0) + 1
         self._answers.put(answers)
 
     def receipts(self, receipts: Sequence[Receipt]) -> None:
@@ -104,17 +107,30 @@ class Settler:
         await commit_answers(connection, self._context(), answers)
 
     async def _commit_receipts(self, connection: Any, receipts: list[Receipt]) -> None:
-        await commit_receipts(connection, self._context(-self._instance_id), receipts)
+        context = self._context(-self._instance_id)
+        await commit_receipts(connection, context, receipts, self._expected)
 
     def _receipts_committed(self, receipts: list[Receipt]) -> None:
+        for receipt in receipts:
+            if receipt.state != "ENROUTE":
+                self._expected.pop((receipt.provider_message_id, receipt.route_id), None)
         self._on_receipts_committed([r.token for r in receipts if r.token is not None])
 
     def _answers_committed(self, answers: list[Answer]) -> None:
+        uncommitted, expected = self._uncommitted, self._expected
         for answer in answers:
-            self._uncommitted.subtract(_keys(answer))
-            for key in _keys(answer):
-                if self._uncommitted[key] <= 0:
-                    del self._uncommitted[key]
+            keys = _keys(answer)
+            for key in keys:
+                left = uncommitted.get(key, 0) - 1
+                if left > 0:
+                    uncommitted[key] = left
+                else:
+                    uncommitted.pop(key, None)
+            if answer.error is None and len(answer.provider_ids) == 1 and keys:
+                # Carriers use ids again after a while: the newest message has it.
+                expected[keys[0]] = answer
+        while len(expected) > EXPECTED_MAX:
+            del expected[next(iter(expected))]
         if self._held:
             held, self._held = self._held, []
             self.receipts(held)
@@ -133,5 +149,5 @@ class Settler:
         """The receipt cannot be stored; the log has it, and its carrier must not repeat it."""
 
 
-def _keys(answer: Answer) -> list[_Key]:
+def _keys(answer: Answer) -> list[Key]:
     return [(one, answer.route_id) for one in answer.provider_ids if one]

@@ -12,7 +12,7 @@ import msgspec
 from cpaas.billing.refund_queries import RefundEntry, refund
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
-from cpaas.messages import queries
+from cpaas.messages import queries, receipt_queries, straight
 from cpaas.messages.envelopes import Event
 from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
 from cpaas.snapshot.types import Snapshot
@@ -52,9 +52,16 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
     applied: list[Applied] = []
     refunding = _refunding(context, finishes)
     for step in _rounds(finishes):
-        applied += await queries.apply(
-            connection, step, final_by=context.instance_id, refunding=refunding
-        )
+        ahead = [one for one in step if straight.is_straight(one)]
+        if ahead:
+            applied += await straight.apply(connection, ahead, final_by=context.instance_id)
+        if len(ahead) < len(step):
+            applied += await _apply(
+                connection,
+                context,
+                [one for one in step if not straight.is_straight(one)],
+                refunding,
+            )
     if applied:
         refunded = await refund(connection, _refunds(applied))
         await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
@@ -64,6 +71,23 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
         writer = context.counter or context.instance_id
         await queries.count(connection, writer, _counts(applied, refunded))
         await queries.count_errors(connection, writer, _errors(applied))
+    return applied
+
+
+async def _apply(
+    connection: Any, context: Context, step: Sequence[Finish], refunding: Sequence[int]
+) -> list[Applied]:
+    applied = await queries.apply(
+        connection, step, final_by=context.instance_id, refunding=refunding
+    )
+    await receipt_queries.keep_provider_ids(
+        connection,
+        [
+            (one.finish.provider_message_id, one.finish.id, one.account_id)
+            for one in applied
+            if one.finish.provider_message_id is not None
+        ],
+    )
     return applied
 
 

@@ -31,6 +31,7 @@ TENANT = {
     ),
     "message": "SELECT",
     "message_part": "SELECT",
+    "provider_id": "SELECT",
     "message_event": "SELECT",
     "inbound_message": "SELECT",
     "blacklist_entry": ("SELECT, INSERT (account_id, number, channel, reason, created_by), DELETE"),

@@ -10,6 +10,7 @@ from django.db.migrations.state import ProjectState
 PARTITIONED = {
     "message": "id",
     "message_part": "message_id",
+    "provider_id": "message_id",
     "message_event": "id",
     "webhook_delivery": "id",
     "webhook_attempt": "id",

@@ -15,6 +15,7 @@ from cpaas.schema.models.messages import (
     Message,
     MessageEvent,
     MessagePart,
+    ProviderId,
     UnmatchedReceipt,
 )
 from cpaas.schema.models.operations import (
@@ -60,7 +61,8 @@ __all__ = [
     "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute",
     "CounterPlatformMinute", "DeadLetter", "DltTemplate", "ExportJob", "IdempotencyKey",
     "InboundMessage", "LedgerEntry", "Message", "MessageEvent", "MessagePart", "PlatformSetting",
-    "Price", "QueueItem", "Route", "RouteCost", "RouteLease", "RouteState", "RoutingRule", "Sender",
-    "ServiceInstance", "ServiceState", "SmppCredential", "Strategy", "StrategyMember",
-    "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "Price", "ProviderId", "QueueItem", "Route", "RouteCost", "RouteLease", "RouteState",
+    "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential", "Strategy",
+    "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
+    "WebhookEndpoint",
 ]  # fmt: skip
