@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cpaas.messages import queries, receipt_queries, straight
+from cpaas.messages import queries, receipt_queries, straight_queries
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_day_with_rows_is_not_read_whole(connection: psycopg.Connection) -> No
 
 
 def test_transitions_and_states_find_messages_by_id(connection: psycopg.Connection) -> None:
-    for statement in (queries.APPLY, straight.SUBMIT, straight.DELIVER):
+    for statement in (queries.APPLY, straight_queries.SUBMIT, straight_queries.DELIVER):
         text = plan(connection, statement)
         assert "Index Cond: (id = g.id)" in text
         assert "Seq Scan" not in text

@@ -57,6 +57,10 @@ TUNING: dict[str, str] = {
 }
 
 
+#: a batch's memory is kept for the next batch instead of being given back and faulted in again.
+_ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": "16777216", "MALLOC_MMAP_THRESHOLD_": "16777216"}
+
+
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """One data folder with the programs and the user that serve it."""
 
@@ -254,4 +258,4 @@ def _write_tuning(cluster: Cluster, tuning: Mapping[str, str]) -> None:
 def _environment() -> dict[str, str]:
     """Our environment without what would make the programs look elsewhere."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "CPAAS_", "LC_"))}
-    return {**kept, "LC_ALL": "C"}
+    return {**kept, **_ALLOCATION, "LC_ALL": "C"}

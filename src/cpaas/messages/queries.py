@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cpaas.kit.ids import new_id
+from cpaas.kit.ids import new_id_bytes
 from cpaas.messages.statuses import FINAL, TRANSITIONS
 from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
 
@@ -154,7 +154,7 @@ async def note(connection: Any, notes: Sequence[Note]) -> None:
            FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[],
              $5::text[], $6::smallint[], $7::bigint[], $8::text[], $9::text[], $10::text[])
              g(id, message_id, account_id, at, kind, attempt, route_id, actor, text, details)""",
-        [new_id().bytes for _ in notes],
+        [new_id_bytes() for _ in notes],
         [n.message_id for n in notes],
         [n.account_id for n in notes],
         [n.at_us for n in notes],

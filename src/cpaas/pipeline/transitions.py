@@ -12,7 +12,7 @@ import msgspec
 from cpaas.billing.refund_queries import RefundEntry, refund
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
-from cpaas.messages import queries, receipt_queries, straight
+from cpaas.messages import queries, receipt_queries, straight_queries
 from cpaas.messages.envelopes import Event
 from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
 from cpaas.snapshot.types import Snapshot
@@ -52,14 +52,14 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
     applied: list[Applied] = []
     refunding = _refunding(context, finishes)
     for step in _rounds(finishes):
-        ahead = [one for one in step if straight.is_straight(one)]
+        ahead = [one for one in step if straight_queries.is_straight(one)]
         if ahead:
-            applied += await straight.apply(connection, ahead, final_by=context.instance_id)
+            applied += await straight_queries.apply(connection, ahead, final_by=context.instance_id)
         if len(ahead) < len(step):
             applied += await _apply(
                 connection,
                 context,
-                [one for one in step if not straight.is_straight(one)],
+                [one for one in step if not straight_queries.is_straight(one)],
                 refunding,
             )
     if applied:

@@ -13,7 +13,7 @@ import msgspec
 from cpaas.smpp.layout import ESM_INTERMEDIATE, ESM_RECEIPT
 from cpaas.smpp.pdu import DataSm, DeliverSm
 from cpaas.smpp.times import format_receipt_date, parse_receipt_date
-from cpaas.smpp.tlv import Tag, tlv_int, tlv_text
+from cpaas.smpp.tlv import Tag, Tlvs, tlv_int, tlv_text
 
 
 class MessageState(IntEnum):
@@ -104,31 +104,31 @@ def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
         body = tlvs[Tag.MESSAGE_PAYLOAD][0]
     intermediate = esm_class & ESM_INTERMEDIATE != 0
     text = body.decode("utf-16-be", "replace") if pdu.data_coding == 8 else body.decode("latin-1")
-    if not tlvs:
-        receipt = _common(text, intermediate=intermediate)
-        if receipt is not None:
-            return receipt
-    fields = _search(text)
-    stat = fields.get("stat", "")
-    code = tlv_int(tlvs, Tag.MESSAGE_STATE)
-    state = _STATES.get(stat.upper(), MessageState.UNKNOWN)
-    if code is not None:
-        state = _BY_CODE.get(code, state)
-    message_id = tlv_text(tlvs, Tag.RECEIPTED_MESSAGE_ID) or fields.get("id", "")
-    if not message_id:
-        return None
+    receipt = _common(text, intermediate=intermediate) or _searched(text, intermediate=intermediate)
+    if tlvs:
+        receipt = _by_tlvs(receipt, tlvs)
+    return receipt if receipt.message_id else None
+
+
+def _by_tlvs(receipt: Receipt, tlvs: Tlvs) -> Receipt:
+    """What the TLVs say wins over the text."""
     return Receipt(
-        message_id,
-        state,
-        _network_error(pdu) or fields.get("err", ""),
-        stat,
-        fields.get("submitdate", ""),
-        fields.get("donedate", ""),
-        fields.get("sub", ""),
-        fields.get("dlvrd", ""),
-        fields.get("text", ""),
-        intermediate,
+        tlv_text(tlvs, Tag.RECEIPTED_MESSAGE_ID) or receipt.message_id,
+        _BY_CODE.get(_state_code(tlvs), receipt.state),
+        _network_error(tlvs) or receipt.err,
+        receipt.stat,
+        receipt.submit_date,
+        receipt.done_date,
+        receipt.sub,
+        receipt.dlvrd,
+        receipt.text,
+        receipt.intermediate,
     )
+
+
+def _state_code(tlvs: Tlvs) -> int:
+    code = tlv_int(tlvs, Tag.MESSAGE_STATE)
+    return -1 if code is None else code
 
 
 def _common(text: str, *, intermediate: bool) -> Receipt | None:
@@ -141,6 +141,23 @@ def _common(text: str, *, intermediate: bool) -> Receipt | None:
     if state is None:
         return None
     return Receipt(message_id, state, err, stat, submitted, done, sub, dlvrd, rest, intermediate)
+
+
+def _searched(text: str, *, intermediate: bool) -> Receipt:
+    fields = _search(text)
+    stat = fields.get("stat", "")
+    return Receipt(
+        fields.get("id", ""),
+        _STATES.get(stat.upper(), MessageState.UNKNOWN),
+        fields.get("err", ""),
+        stat,
+        fields.get("submitdate", ""),
+        fields.get("donedate", ""),
+        fields.get("sub", ""),
+        fields.get("dlvrd", ""),
+        fields.get("text", ""),
+        intermediate,
+    )
 
 
 def _search(text: str) -> dict[str, str]:
@@ -159,8 +176,8 @@ def _search(text: str) -> dict[str, str]:
     return fields
 
 
-def _network_error(pdu: DeliverSm | DataSm) -> str:
-    values = pdu.tlvs.get(Tag.NETWORK_ERROR_CODE)
+def _network_error(tlvs: Tlvs) -> str:
+    values = tlvs.get(Tag.NETWORK_ERROR_CODE)
     if not values or len(values[0]) != 3:
         return ""
     code = int.from_bytes(values[0][1:], "big")

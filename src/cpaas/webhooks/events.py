@@ -14,7 +14,7 @@ import msgspec
 from cpaas.broker.base import NewItem
 from cpaas.broker.topology import WEBHOOK
 from cpaas.kit import money
-from cpaas.kit.ids import new_id
+from cpaas.kit.ids import new_id_bytes
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Event, EventEnvelope, pack
 from cpaas.messages.statuses import FINAL, Status
 from cpaas.snapshot.types import Snapshot
@@ -123,13 +123,13 @@ def message_event(event_type: str, message: EventMessage, at_us: int, currency: 
             campaign_id=message.campaign_id or None,
         ),
     )
-    return Event(new_id().bytes, message.id, event_type, message.webhook_url, _encode(body))
+    return Event(new_id_bytes(), message.id, event_type, message.webhook_url, _encode(body))
 
 
 def account_event(event_type: str, data: dict[str, object], at_us: int) -> Event:
     """An event of the account rather than of a message, such as balance.low."""
     body = {"type": event_type, "timestamp": iso(at_us), "data": data}
-    return Event(new_id().bytes, b"", event_type, "", _encode(body))
+    return Event(new_id_bytes(), b"", event_type, "", _encode(body))
 
 
 def event_items(account_id: int, events: Sequence[Event]) -> list[NewItem]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from cpaas.kit.ids import lowest_at, new_id
+from cpaas.kit.ids import lowest_at, new_id_bytes
 from cpaas.webhooks.types import Job, Outcome
 
 #: deliveries that may still be due by themselves are no older than this.
@@ -144,8 +144,8 @@ async def update(connection: Any, outcomes: Sequence[Outcome]) -> None:
     await connection.execute(
         UPDATE,
         [o.job.event_id for o in ordered],
-        [new_id().bytes for _ in ordered],
-        [new_id().bytes for _ in ordered],
+        [new_id_bytes() for _ in ordered],
+        [new_id_bytes() for _ in ordered],
         [o.url for o in ordered],
         [o.status for o in ordered],
         [int(o.counted) for o in ordered],

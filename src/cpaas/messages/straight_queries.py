@@ -10,12 +10,14 @@ from typing import Any, Final
 from cpaas.messages.statuses import before
 from cpaas.messages.types import Applied, Finish
 
-SUBMIT: Final = """
+#: a plain integer crosses the wire at a fraction of a time stamp's cost.
+_MOMENT: Final = "timestamptz 'epoch' + g.at * interval '1 microsecond'"
+SUBMIT: Final = f"""
 WITH done AS (
-    UPDATE message m SET status = 'SUBMITTED', submitted_at = g.at,
+    UPDATE message m SET status = 'SUBMITTED', submitted_at = {_MOMENT},
         provider_message_id = g.provider_id, error_code = '', error = '',
         carrier_cost_micro = m.carrier_cost_micro + g.cost
-    FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::text[])
+    FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[])
         WITH ORDINALITY g (id, attempt, at, cost, provider_id, number)
     WHERE m.id = g.id AND m.attempt = g.attempt AND m.status = ANY ($6)
     RETURNING g.number, m.id, m.account_id, m.provider_message_id, m.refunded_micro
@@ -26,10 +28,10 @@ WITH done AS (
 )
 SELECT number, refunded_micro, NULL::timestamptz FROM done
 """
-DELIVER: Final = """
-UPDATE message m SET status = 'DELIVERED', delivered_at = g.at, final_at = g.at, final_by = $4,
-    error_code = '', error = ''
-FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[])
+DELIVER: Final = f"""
+UPDATE message m SET status = 'DELIVERED', delivered_at = {_MOMENT}, final_at = {_MOMENT},
+    final_by = $4, error_code = '', error = ''
+FROM unnest($1::uuid[], $2::smallint[], $3::bigint[])
     WITH ORDINALITY g (id, attempt, at, number)
 WHERE m.id = g.id AND m.attempt = g.attempt AND m.status = ANY ($5)
 RETURNING g.number, m.refunded_micro, m.submitted_at
