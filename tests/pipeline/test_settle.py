@@ -223,6 +223,7 @@ async def test_an_unknown_outcome_is_left_to_recovery(world: World) -> None:
 async def test_a_receipt_before_its_answer_costs_as_much(world: World) -> None:
     sent = await world.message()
     await world.pool.execute("UPDATE message SET provider_message_id = 'b'")
+    await world.pool.execute("INSERT INTO provider_id SELECT 'b', id, account_id FROM message")
     await receipts(world, world.receipt("b"))
     for _ in range(2):
         await answers(world, world.answer(sent, "b"))

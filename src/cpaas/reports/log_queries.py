@@ -156,8 +156,8 @@ def _keys(wanted: LogFilter, within: tuple[UUID, UUID]) -> tuple[str, tuple[Any,
     if not name:
         return "", ()
     text = (
-        "keys AS MATERIALIZED (SELECT id FROM message"
-        " WHERE provider_message_id = %s AND id >= %s AND id < %s"
+        "keys AS MATERIALIZED (SELECT message_id AS id FROM provider_id"
+        " WHERE provider_message_id = %s AND message_id >= %s AND message_id < %s"
         " UNION SELECT message_id FROM message_part"
         " WHERE provider_message_id = %s AND message_id >= %s AND message_id < %s), "
     )
