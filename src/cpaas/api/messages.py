@@ -25,6 +25,16 @@ LIMIT_MAX: Final = 200
 _HIGHEST: Final = b"\xff" * 16
 
 
+class FallbackView(msgspec.Struct, frozen=True):
+    """A step: the message it was made as, or why it was not tried (`skipped`)."""
+
+    channel: str
+    sender: str = msgspec.field(name="from")
+    after_seconds: int | None
+    message_id: str | None
+    skipped: str | None
+
+
 class MessageView(msgspec.Struct, frozen=True):
     """A message as its account sees it. `price` is net of refunds; times are UTC."""
 
@@ -53,6 +63,7 @@ class MessageView(msgspec.Struct, frozen=True):
     error: str
     campaign_id: int | None
     parent_id: str | None
+    fallback: list[FallbackView]
     test: bool
 
 
@@ -81,8 +92,21 @@ def view(row: Any, currency: str) -> MessageView:
         iso(row["valid_until"]) or "", iso(row["submitted_at"]), iso(row["delivered_at"]),
         iso(row["read_at"]), iso(row["final_at"]), row["provider_message_id"], row["error_code"],
         row["error"], row["campaign_id"] or None, str(UUID(bytes=parent)) if parent else None,
-        row["is_test"],
+        _fallback(row), row["is_test"],
     )  # fmt: skip
+
+
+def _fallback(row: Any) -> list[FallbackView]:
+    """The steps, as the family's first message keeps them."""
+    if row["fallback"] is None or row["parent_id"] is not None:
+        return []
+    return [
+        FallbackView(
+            step["channel"], step["from"], step.get("after_seconds"), step.get("message_id"),
+            step.get("skipped"),
+        )
+        for step in row["fallback"]["steps"]
+    ]  # fmt: skip
 
 
 def _missing() -> ProblemError:

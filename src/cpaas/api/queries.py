@@ -5,7 +5,7 @@ from typing import Any, Final
 _COLUMNS: Final = """
   id, status, channel, recipient, sender, body, encoding, segments, price_micro, refunded_micro,
   reference, lane, attempt, created_at, send_at, valid_until, submitted_at, delivered_at, read_at,
-  final_at, provider_message_id, error_code, error, campaign_id, parent_id, is_test
+  final_at, provider_message_id, error_code, error, campaign_id, parent_id, is_test, fallback
 """
 
 

@@ -12,10 +12,10 @@ import msgspec
 from cpaas.api.problem import FieldError, ProblemError
 from cpaas.api.times import micros
 from cpaas.messages.envelopes import Lane
-from cpaas.pipeline.drafts import Draft
+from cpaas.pipeline.drafts import Draft, FallbackStep
 
 RECIPIENTS_MAX: Final = 10_000
-_NOT_YET: Final = ("template", "variables", "media", "rcs", "whatsapp", "voice", "fallback")
+_NOT_YET: Final = ("template", "variables", "media", "rcs", "whatsapp", "voice")
 _FIELD: Final = re.compile(r" - at `(?:\$\.)?([^`]*)`$")
 _NAMED: Final = re.compile(r"field `([^`]+)`")
 
@@ -29,6 +29,24 @@ class Dlt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     pe_id: str | None = None
     template_id: str | None = None
     tm_id: str | None = None
+
+
+class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is sent instead if the message before failed, or was not delivered in time."""
+
+    channel: str
+    sender: Annotated[str | None, msgspec.Meta(description="Approved sender of that channel.")] = (
+        msgspec.field(name="from", default=None)
+    )
+    text: Annotated[str | None, msgspec.Meta(description="Left out, the message's own text.")] = (
+        None
+    )
+    after_seconds: Annotated[
+        int | None,
+        msgspec.Meta(
+            description="5 to 86400 after SUBMITTED without delivery; left out: only on failure."
+        ),
+    ] = None
 
 
 class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,7 +95,10 @@ class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rcs: _Later = None
     whatsapp: _Later = None
     voice: _Later = None
-    fallback: _Later = None
+    fallback: Annotated[
+        list[Fallback] | None,
+        msgspec.Meta(description="Up to 5 further attempts, each paid when it is made."),
+    ] = None
 
 
 class SentMessage(msgspec.Struct, frozen=True):
@@ -160,6 +181,14 @@ def draft(request: SendRequest) -> Draft:
         request.validity_seconds,
         1,
         None if dlt is None else {k: v for k, v in msgspec.structs.asdict(dlt).items() if v},
+        _fallback(request.fallback) if request.fallback else (),
+    )
+
+
+def _fallback(steps: list[Fallback]) -> tuple[FallbackStep, ...]:
+    return tuple(
+        FallbackStep(one.channel, one.text or "", one.sender or "", one.after_seconds)
+        for one in steps
     )
 
 

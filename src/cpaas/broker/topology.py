@@ -3,11 +3,18 @@
 from typing import Final
 
 WEBHOOK: Final = "cpaas.webhook"
+#: fallback steps that are due, or will be.
+FALLBACK: Final = "cpaas.fallback"
 
 
 def submit_queue(channel: str) -> str:
     """The queue of what was accepted for a channel: sms -> cpaas.sms.submit."""
     return f"cpaas.{channel}.submit"
+
+
+def revoke_queue(channel: str) -> str:
+    """The queue of what carriers shall not deliver any more: sms -> cpaas.sms.revoke."""
+    return f"cpaas.{channel}.revoke"
 
 
 def gateway_queue(route_name: str) -> str:

@@ -127,6 +127,12 @@ class Link(Protocol):
     def acknowledge(self, tokens: Sequence[object], *, accepted: bool = True) -> None:
         """Answers receipts and replies by their tokens."""
 
+    def revoke(self, provider_message_id: str, sender: str, recipient: str) -> bool:
+        """Asks the carrier not to deliver what it holds; False when it cannot be asked now.
+
+        Whether it obeys is told by the message's receipt, if at all.
+        """
+
     def update(self, route: Route) -> None:
         """Takes over changes that need no new connection."""
 

@@ -15,7 +15,7 @@ from cpaas.broker import embedded
 from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.broker.wakeups import QueueWakeups
-from cpaas.channels.base import Channel, RouteSettingsError
+from cpaas.channels.base import Channel, Link, RouteSettingsError
 from cpaas.db.trouble import is_passing
 from cpaas.gateway import queries
 from cpaas.gateway.claims import Claims
@@ -94,6 +94,11 @@ class Host:
             link = gateways[key].link
             if link is not None:
                 link.acknowledge(some)
+
+    def link(self, route_id: int) -> Link | None:
+        """The link of a route that runs here."""
+        running = self._running.get(route_id)
+        return None if running is None else running.gateway.link
 
     @property
     def states(self) -> list[RouteStateRow]:

@@ -54,6 +54,7 @@ class Envelope(msgspec.Struct, array_like=True):
     routed_us: when the plan was made (0: not yet). strategy_id: what chose its first route (0: no
     strategy).
     scheduled: whether its messages may still be SCHEDULED; so does one that does not tell.
+    in_fallback: whether a fallback's steps follow from what becomes of its messages.
     """
 
     version: int
@@ -71,6 +72,7 @@ class Envelope(msgspec.Struct, array_like=True):
     routed_us: int = 0
     scheduled: bool = True
     strategy_id: int = 0
+    in_fallback: bool = False
 
 
 class Event(msgspec.Struct, array_like=True):

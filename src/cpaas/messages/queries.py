@@ -33,8 +33,8 @@ UPDATE message m SET
   read_at = CASE k.status WHEN 'READ' THEN g.at ELSE m.read_at END,
   final_at = CASE WHEN k.status = any($12) THEN coalesce(m.final_at, g.at) END,
   final_by = CASE WHEN k.status = any($12) THEN $13 ELSE 0 END,
-  error_code = k.error_code,
-  error = k.error,
+  error_code = CASE k.status WHEN 'READ' THEN m.error_code ELSE k.error_code END,
+  error = CASE k.status WHEN 'READ' THEN m.error ELSE k.error END,
   refunded_micro = CASE WHEN k.refund = 'always'
                           OR (k.refund = 'policy' AND m.account_id = any($14))
                         THEN m.price_micro ELSE m.refunded_micro END
@@ -48,7 +48,8 @@ WHERE m.id = g.id
   AND m.status || '>' || k.status = any($15)
 RETURNING g.number, m.account_id, m.attempt, m.route_id, m.campaign_id, m.price_micro,
   m.refunded_micro, m.segments, m.is_test, m.channel, m.recipient, m.sender, m.reference,
-  m.provider_message_id, m.country, m.webhook_url, m.submitted_at, m.delivered_at
+  m.provider_message_id, m.country, m.webhook_url, m.submitted_at, m.delivered_at,
+  m.fallback IS NOT NULL
 """
 
 

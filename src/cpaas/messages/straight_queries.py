@@ -103,5 +103,5 @@ def _applied(
         one, envelope.account_id, one.attempt, one.route_id, envelope.campaign_id,
         message.price_micro, refunded_micro, message.segments, envelope.is_test,
         envelope.channel, message.to, message.sender, message.reference, provider_message_id,
-        message.country, message.webhook_url, submitted_us, delivered_us,
+        message.country, message.webhook_url, submitted_us, delivered_us, envelope.in_fallback,
     )  # fmt: skip

@@ -64,6 +64,9 @@ class Applied(msgspec.Struct):
     webhook_url: str
     submitted_us: int | None
     delivered_us: int | None
+    #: one of a fallback's messages. duplicate: it arrived after another of them.
+    in_fallback: bool = False
+    duplicate: bool = False
 
 
 class Counts(msgspec.Struct):

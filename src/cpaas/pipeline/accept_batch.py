@@ -55,7 +55,9 @@ class Batch:
         account_id, channel, lane = author.account_id, submission.channel, submission.lane
         is_test, blocked, send_at_us = author.is_test, submission.blocked, submission.send_at_us
         status = "QUEUED" if send_at_us is None else "SCHEDULED"
-        group = (account_id, channel, lane, is_test, author.campaign_id, send_at_us)
+        fallback = _encode(submission.fallback) if submission.fallback else None
+        group = (account_id, channel, lane, is_test, author.campaign_id, send_at_us,
+                 fallback is not None)  # fmt: skip
         queued = self._groups.get(group)
         if queued is None:
             queued = self._groups[group] = []
@@ -69,7 +71,7 @@ class Batch:
                 account_id, send_at_us, author.actor_id, author.campaign_id, is_test, channel,
                 lane, "BLOCKED" if is_blocked else status, author.origin, message.sender,
                 message.encoding, message.webhook_url,
-                _encode(message.dlt) if message.dlt else None,
+                _encode(message.dlt) if message.dlt else None, fallback,
             )  # fmt: skip
             number = kinds.get(kind)
             if number is None:
@@ -108,7 +110,11 @@ class Batch:
             [micro for _, micro in needs],
             *_columns(sorted(self._rows), len(MESSAGE)),
             *_columns(
-                [(*kind[:-1], kind[-1] and _decode(kind[-1])) for kind in self._kinds], len(KIND)
+                [
+                    (*kind[:-2], kind[-2] and _decode(kind[-2]), kind[-1] and _decode(kind[-1]))
+                    for kind in self._kinds
+                ],
+                len(KIND),
             ),
             *_columns(items, 6),
             *_columns(self._keys, 5),
@@ -133,13 +139,14 @@ class Batch:
     def _items(self) -> list[tuple[Any, ...]]:
         items: list[tuple[Any, ...]] = []
         for group, messages in self._groups.items():
-            account_id, channel, lane, is_test, campaign_id, send_at_us = group
+            account_id, channel, lane, is_test, campaign_id, send_at_us, in_fallback = group
             delay_us = 0 if send_at_us is None else max(0, send_at_us - self._now_us)
             for start in range(0, len(messages), MAX_MESSAGES):
                 part = messages[start : start + MAX_MESSAGES]
                 envelope = Envelope(
                     VERSION, self._snapshot.version, account_id, channel, lane, is_test,
                     campaign_id, [], 0, "", self._now_us, part, scheduled=send_at_us is not None,
+                    in_fallback=in_fallback,
                 )  # fmt: skip
                 items.append(
                     (

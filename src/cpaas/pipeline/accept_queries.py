@@ -20,7 +20,7 @@ KIND: Final = (
     ("account_id", "bigint"), ("send_at", "timestamptz"), ("actor_id", "bigint"),
     ("campaign_id", "bigint"), ("is_test", "boolean"), ("channel", "text"), ("lane", "text"),
     ("status", "text"), ("origin", "text"), ("sender", "text"), ("encoding", "text"),
-    ("webhook_url", "text"), ("dlt", "jsonb"),
+    ("webhook_url", "text"), ("dlt", "jsonb"), ("fallback", "jsonb"),
 )  # fmt: skip
 
 

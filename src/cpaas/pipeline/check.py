@@ -17,7 +17,15 @@ from cpaas.kit.guard import GuardError, parse_url
 from cpaas.kit.ids import new_id_bytes
 from cpaas.kit.phone import read
 from cpaas.messages.envelopes import CHANNELS, Channel, Outgoing
-from cpaas.pipeline.drafts import Author, Draft, Idempotency, Outcome, Submission
+from cpaas.pipeline.drafts import (
+    Author,
+    Draft,
+    FallbackStep,
+    Idempotency,
+    Outcome,
+    Submission,
+    stored_steps,
+)
 from cpaas.pipeline.refusals import RefusedError
 from cpaas.routing.plan import Planner
 from cpaas.smpp.text import plan
@@ -34,6 +42,9 @@ VALIDITY_SECONDS: Final = 86_400
 OTP_VALIDITY_SECONDS: Final = 600
 VALIDITY_SECONDS_MIN: Final = 60
 VALIDITY_SECONDS_MAX: Final = 72 * 3600
+FALLBACK_MAX: Final = 5
+AFTER_SECONDS_MIN: Final = 5
+AFTER_SECONDS_MAX: Final = 86_400
 DLT_FIELDS: Final = frozenset({"pe_id", "template_id", "tm_id"})
 DLT_CHARS_MAX: Final = 255
 
@@ -75,6 +86,8 @@ def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Pr
         )
     encoding, segments = _text(draft.text)
     _check_rest(draft)
+    if draft.fallback:
+        _check_fallback(snapshot, author, draft, now_us)
     sender = _sender(snapshot, author.account_id, draft)
     send_at_us = _send_at(draft.send_at_us, now_us)
     valid_until_us = (send_at_us or now_us) + _validity(draft) * SECOND_US
@@ -142,6 +155,8 @@ def submission(
     return Submission(
         prepared.author, cast("Channel", draft.channel), draft.lane, prepared.send_at_us,
         messages, done, idempotency,
+        fallback=stored_steps([step.stored() for step in draft.fallback]) if draft.fallback
+        else None,
     )  # fmt: skip
 
 
@@ -161,6 +176,46 @@ def _dlt(prepared: Prepared, sender: str) -> dict[str, str] | None:
     if prepared.dlt_mode == "enforce":
         raise RefusedError(first.code, first.detail, first.field)
     return {**found.ids, "warning": first.detail}
+
+
+def step_draft(draft: Draft, step: FallbackStep) -> Draft:
+    """What a fallback's step sends instead of the message."""
+    return msgspec.structs.replace(
+        draft, channel=step.channel, text=step.text or draft.text, sender=step.sender,
+        send_at_us=None, fallback=(), dlt=_step_dlt(draft, step),
+    )  # fmt: skip
+
+
+def _step_dlt(draft: Draft, step: FallbackStep) -> dict[str, str] | None:
+    """The DLT ids that hold for the step, too: another text is of another template."""
+    if step.channel != draft.channel or not draft.dlt:
+        return None
+    same = not step.text or step.text == draft.text
+    kept = DLT_FIELDS if same else DLT_FIELDS - {"template_id"}
+    return {name: value for name, value in draft.dlt.items() if name in kept} or None
+
+
+def _check_fallback(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> None:
+    if len(draft.fallback) > FALLBACK_MAX:
+        raise RefusedError(
+            "validation_error",
+            f"fallback has {len(draft.fallback)} steps; at most {FALLBACK_MAX} are tried.",
+            "fallback",
+        )
+    for number, step in enumerate(draft.fallback):
+        seconds = step.after_seconds
+        if seconds is not None and not AFTER_SECONDS_MIN <= seconds <= AFTER_SECONDS_MAX:
+            raise RefusedError(
+                "validation_error",
+                f"after_seconds is {seconds}; use {AFTER_SECONDS_MIN} to {AFTER_SECONDS_MAX},"
+                " or leave it out to go on only after a failure.",
+                f"fallback[{number}].after_seconds",
+            )
+        try:
+            prepare(snapshot, author, step_draft(draft, step), now_us)
+        except RefusedError as error:
+            field = f"fallback[{number}].{error.field}" if error.field else f"fallback[{number}]"
+            raise RefusedError(error.code, f"Fallback: {error.detail}", field) from None
 
 
 def _text(text: str) -> tuple[str, int]:

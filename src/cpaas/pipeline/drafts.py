@@ -1,7 +1,7 @@
 """What somebody wants to send (a draft) and what is ready to be stored (a submission)."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,35 @@ class Author(msgspec.Struct, frozen=True):
     campaign_id: int = 0
 
 
+class FallbackStep(msgspec.Struct, frozen=True):
+    """What is tried next: after a failure, or unless delivered `after_seconds` after SUBMITTED.
+
+    text "" = the message's own, sender "" = as if none was named; None = only after a failure.
+    """
+
+    channel: str
+    text: str = ""
+    sender: str = ""
+    after_seconds: int | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """As it stands in the message's row, where it gets a message_id or why it was skipped."""
+        return {
+            "channel": self.channel, "text": self.text, "from": self.sender,
+            "after_seconds": self.after_seconds,
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> "FallbackStep":
+        """The step that stands in a message's row."""
+        return cls(stored["channel"], stored["text"], stored["from"], stored.get("after_seconds"))
+
+
+def stored_steps(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Steps as the message's column holds them: an object, since arrays of arrays are one array."""
+    return {"steps": list(steps)}
+
+
 class Draft(msgspec.Struct, frozen=True):
     """Content and wishes that all recipients share. Times are Unix microseconds."""
 
@@ -34,6 +63,7 @@ class Draft(msgspec.Struct, frozen=True):
     validity_seconds: int | None = None
     registered_delivery: int = 1
     dlt: dict[str, str] | None = None
+    fallback: tuple[FallbackStep, ...] = ()
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -73,6 +103,8 @@ class Submission(msgspec.Struct):
     size: int = 0
     #: recipients on the blacklist, known once it was asked.
     blocked: set[str] = msgspec.field(default_factory=set)
+    #: the steps as they are stored, None without any.
+    fallback: dict[str, Any] | None = None
 
     @property
     def cost_micro(self) -> int:

@@ -55,7 +55,7 @@ class Sorter:
         self._added: list[tuple[int, str, int]] = []
         self._rest: list[NewItem] = []
         # Single messages of an account that go the same way go on together.
-        self._open: dict[tuple[int, str, bool, int, Plan], Envelope] = {}
+        self._open: dict[tuple[int, str, bool, int, bool, Plan], Envelope] = {}
         self._routed: list[tuple[str, Envelope]] = []
         self._planners = planners
 
@@ -206,7 +206,8 @@ class Sorter:
 
     def _publish(self, envelope: Envelope, plan: Plan, messages: list[Outgoing]) -> None:
         route = self.snapshot.routes[plan.route_ids[0]]
-        key = (envelope.account_id, envelope.lane, envelope.is_test, envelope.campaign_id, plan)
+        key = (envelope.account_id, envelope.lane, envelope.is_test, envelope.campaign_id,
+               envelope.in_fallback, plan)  # fmt: skip
         open_one = self._open.get(key)
         if open_one is None or len(open_one.messages) + len(messages) > TOGETHER_MAX:
             open_one = self._open[key] = msgspec.structs.replace(

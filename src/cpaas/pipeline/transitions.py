@@ -15,6 +15,7 @@ from cpaas.broker.base import NewItem
 from cpaas.messages import queries, receipt_queries, straight_queries
 from cpaas.messages.envelopes import Event
 from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
+from cpaas.pipeline import fallback
 from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import (
     EventMessage,
@@ -62,6 +63,9 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
                 [one for one in step if not straight_queries.is_straight(one)],
                 refunding,
             )
+    family = [one for one in applied if one.in_fallback]
+    if family:
+        applied += await _follow(connection, context, family)
     if applied:
         refunded = await refund(connection, _refunds(applied))
         await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
@@ -91,6 +95,23 @@ async def _apply(
     return applied
 
 
+async def _follow(connection: Any, context: Context, family: Sequence[Applied]) -> list[Applied]:
+    """Fallbacks: what is due next, who was delivered twice; returns what was cancelled for it."""
+    followed = await fallback.follow(connection, family, context.now_us)
+    for one in family:
+        if one.finish.id in followed.duplicates:
+            one.duplicate, one.refunded_micro = True, one.price_micro
+    await queries.note(connection, followed.notes)
+    await embedded.publish(connection, followed.items)
+    return (
+        await queries.apply(
+            connection, followed.cancels, final_by=context.instance_id, refunding=[]
+        )
+        if followed.cancels
+        else []
+    )
+
+
 def _rounds(finishes: Sequence[Finish]) -> Iterable[list[Finish]]:
     """An UPDATE changes a row once: a message's second transition goes into a second round."""
     rounds: list[list[Finish]] = []
@@ -114,11 +135,19 @@ def _refunds(applied: Sequence[Applied]) -> list[RefundEntry]:
     return [
         RefundEntry(
             one.finish.id, one.attempt, one.account_id, one.price_micro,
-            one.finish.error_code or one.finish.status.lower(), one.finish.actor or "platform",
+            _code(one) or one.finish.status.lower(), one.finish.actor or "platform",
         )
         for one in applied
-        if one.finish.refund != "never" and one.price_micro and one.refunded_micro
+        if _refunds_it(one) and one.price_micro and one.refunded_micro
     ]  # fmt: skip
+
+
+def _refunds_it(one: Applied) -> bool:
+    return one.finish.refund != "never" or one.duplicate
+
+
+def _code(one: Applied) -> str:
+    return fallback.DUPLICATE if one.duplicate else one.finish.error_code
 
 
 def _asked(one: Applied) -> Note:
@@ -147,8 +176,8 @@ def _message(one: Applied) -> EventMessage:
     return EventMessage(
         wanted.id, one.account_id, one.reference, one.channel, one.recipient, one.sender,
         wanted.status, one.provider_message_id, one.price_micro - one.refunded_micro,
-        wanted.error_code, wanted.error, one.segments, one.submitted_us,
-        one.delivered_us or read_us, one.campaign_id, one.webhook_url,
+        _code(one), fallback.DUPLICATE_TEXT if one.duplicate else wanted.error, one.segments,
+        one.submitted_us, one.delivered_us or read_us, one.campaign_id, one.webhook_url,
     )  # fmt: skip
 
 
@@ -167,7 +196,7 @@ def _counts(applied: Sequence[Applied], refunded: set[bytes]) -> dict[CounterKey
         if to is None:
             to = counts[key] = Counts()
         _count(to, one)
-        if wanted.id in refunded and wanted.refund != "never":
+        if wanted.id in refunded and _refunds_it(one):
             to.refunded_micro += one.price_micro
     return counts
 
@@ -198,10 +227,11 @@ def _count(to: Counts, one: Applied) -> None:
     if one.submitted_us is None and first_word and (one.finish.handed_over or status in _ARRIVED):
         to.submitted += 1
     if status == "DELIVERED":
-        to.delivered += 1
+        # A family shows one delivery, however many of its messages arrive.
+        to.delivered += not one.duplicate
     elif status == "READ":
         to.read += 1
-        to.delivered += first_word
+        to.delivered += first_word and not one.duplicate
     elif status == "FAILED":
         to.failed += 1
     elif status == "REJECTED":

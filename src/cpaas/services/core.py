@@ -25,7 +25,7 @@ from cpaas.api.context import Api
 from cpaas.api.fast_path import http_protocol, offering
 from cpaas.api.submit import Door
 from cpaas.broker.embedded import EmbeddedConsumer
-from cpaas.broker.topology import WEBHOOK
+from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.wakeups import QueueWakeups
 from cpaas.config import Settings
 from cpaas.db.pool import create_pool
@@ -33,6 +33,7 @@ from cpaas.kit.guard import Guard
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
 from cpaas.pipeline.accept import Acceptor
+from cpaas.pipeline.fallback_run import FallbackRunner
 from cpaas.pipeline.recover import run_sweeps
 from cpaas.reports.export import run_exports
 from cpaas.reports.fold import run_folding
@@ -131,6 +132,13 @@ class _Core:
                 unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
             ),
             "exports": run_exports(pool, _environment(settings)),
+            "fallback": FallbackRunner(
+                pool,
+                EmbeddedConsumer(pool, FALLBACK, instance_id, wakeups=self.wakeups),
+                lambda: holder.current,
+                instance_id,
+                _now_us,
+            ).run(),
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

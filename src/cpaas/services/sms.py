@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from cpaas.broker.embedded import EmbeddedConsumer
-from cpaas.broker.topology import submit_queue
+from cpaas.broker.topology import revoke_queue, submit_queue
 from cpaas.broker.wakeups import QueueWakeups
 from cpaas.channels.registry import CHANNELS
 from cpaas.config import Settings
@@ -24,6 +24,7 @@ from cpaas.db.pool import create_pool
 from cpaas.gateway.host import Host
 from cpaas.gateway.inbound import InboundKeeper
 from cpaas.gateway.leases import free_what_the_dead_hold
+from cpaas.gateway.revoke import Revoker
 from cpaas.gateway.types import Around
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
@@ -121,6 +122,11 @@ class _Sms:
             pool, snapshot, instance_id, _now_us,
             unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
         )  # fmt: skip
+        self.revoker = Revoker(
+            pool,
+            EmbeddedConsumer(pool, revoke_queue(CHANNEL), instance_id, wakeups=self.wakeups),
+            self.host.link, _now_us,
+        )  # fmt: skip
         self._names: dict[str, asyncio.Task[None]] = {}
         self._holder = holder
         self._pool = pool
@@ -136,6 +142,7 @@ class _Sms:
         self._task("replies", self.inbound.run())
         self._task("gateway", self.host.run())
         self._task("route", self.router.run())
+        self._task("revoke", self.revoker.run())
         self._task("sweeps", self._sweeps)
 
     async def ended(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from cpaas.smpp.codec import encode
 from cpaas.smpp.errors import EncodeError, SessionError
 from cpaas.smpp.events import Answer, Limits, Received
 from cpaas.smpp.layout import Pdu
@@ -160,6 +161,13 @@ class Client:
             raise SessionError(f"{len(items)} submits, but there is room for {self.free}")
         link.write(link.session.send_messages(items, self._clock()))
         self._full = link.session.free <= 0
+
+    def request(self, pdu: Pdu) -> None:
+        """Write a request whose answer nobody waits for, such as cancel_sm."""
+        link = self._link
+        if link is None or not self.bound:
+            raise SessionError("there is no bind to write a request on")
+        link.write(encode(msgspec.structs.replace(pdu, sequence=link.session.next_sequence())))
 
     def deliver_resps(self, sequences: Sequence[int], status: int = 0, *, link_number: int) -> None:
         """Answer deliver_sm requests of one link; ignored when it is gone, the SMSC resends them.

@@ -12,18 +12,18 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from cpaas.channels.base import Inbound, Outcome, Prepared, Sink
+from cpaas.channels.base import Inbound, NotEncodableError, Outcome, Prepared, Sink
 from cpaas.channels.errors import CATALOGUE, CarrierError
 from cpaas.channels.sms.callbacks import PARTS_WAIT_SECONDS, InboundReader, receipt_of
 from cpaas.channels.sms.config import SmsSettings, id_mode, scrub_codes, tls_context
-from cpaas.channels.sms.payloads import submit_parts
+from cpaas.channels.sms.payloads import cancel_request, submit_parts
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
 from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.smpp.client import BindParams, Client
 from cpaas.smpp.errors import EncodeError
 from cpaas.smpp.events import Answer
 from cpaas.smpp.pdu import DeliverSm
-from cpaas.smpp.receipt import normalise_resp_id
+from cpaas.smpp.receipt import MessageIdMode, normalise_resp_id
 from cpaas.smpp.status import CommandStatus
 from cpaas.snapshot.types import Route
 
@@ -162,6 +162,21 @@ class SmppLink:
         for (key, link_number), sequences in numbers.items():
             if key in clients:
                 clients[key].deliver_resps(sequences, status, link_number=link_number)
+
+    def revoke(self, provider_message_id: str, sender: str, recipient: str) -> bool:
+        """Writes a cancel_sm on a bind that stands; False when none does."""
+        client = next((one for one in self._senders if one.bound), None)
+        if client is None:
+            return False
+        if self._mode is MessageIdMode.RESP_HEX_DLR_DEC and provider_message_id.isdecimal():
+            # Kept as its receipt's decimal; the carrier knows it as it was given.
+            provider_message_id = f"{int(provider_message_id):X}"
+        try:
+            client.request(cancel_request(self._settings, provider_message_id, sender, recipient))
+        except (EncodeError, NotEncodableError):
+            # What fits into no cancel_sm cannot be cancelled by any.
+            return False
+        return True
 
     def update(self, route: Route) -> None:
         """Nothing of a link changes without new binds."""

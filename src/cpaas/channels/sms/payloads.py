@@ -12,7 +12,7 @@ from cpaas.channels.sms.config import DltTag, SmsSettings
 from cpaas.channels.sms.dlt_chain import chained
 from cpaas.messages.envelopes import Outgoing
 from cpaas.smpp.gsm import decode_gsm
-from cpaas.smpp.pdu import SubmitSm
+from cpaas.smpp.pdu import CancelSm, SubmitSm
 from cpaas.smpp.text import DATA_CODING, Encoding, Segment, encode_text, split
 from cpaas.smpp.times import format_relative
 from cpaas.smpp.tlv import Tag, Tlvs
@@ -66,6 +66,15 @@ def submit_parts(
             )
         )  # fmt: skip
     return len(segments), parts
+
+
+def cancel_request(settings: SmsSettings, message_id: str, source: str, recipient: str) -> CancelSm:
+    """The cancel_sm of one part; its addresses must be those of its submit_sm."""
+    ton, npi, address = sender(settings, source)
+    to_ton, to_npi, destination = _destination(settings, recipient)
+    return CancelSm(
+        settings.service_type, message_id, ton, npi, address, to_ton, to_npi, destination
+    )
 
 
 def _registered(settings: SmsSettings, message: Outgoing) -> int:
