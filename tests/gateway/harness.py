@@ -51,7 +51,9 @@ class Gateway(World):
             pool, lambda: self.snapshot, INSTANCE, now_us,
             on_receipts_committed=self._committed,
         )  # fmt: skip
-        self.inbound = InboundKeeper(pool, clock_us=now_us)
+        self.inbound = InboundKeeper(
+            pool, lambda: self.snapshot, INSTANCE, clock_us=now_us, assemble_seconds=0.2
+        )
         around = Around(self.settler, self.inbound, self.load, lambda: self.snapshot)
         self.host = Host(
             pool, CHANNELS["sms"], around, self.wakeups, instance_id=INSTANCE,

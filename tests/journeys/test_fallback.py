@@ -1,40 +1,14 @@
 """Fallback from one SMS to another over real SMPP: failed, silent and slow carriers."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from tests.journeys.carrier import Carrier
 from tests.journeys.platform import Platform, until
-from tests.postgres_keeper import free_port
-
-from cpaas.simulators.smsc import SimulatedSmsc, SmscSettings
 
 pytestmark = pytest.mark.slow
 FAILED, SILENT = "+999000000002", "+999000000006"
 STEP = {"channel": "sms", "from": "OTHERX", "text": "the other way"}
-
-
-class Carrier:
-    """An SMSC of the test's own, in a thread."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.port = free_port()
-        self._loop = asyncio.new_event_loop()
-        self.smsc = SimulatedSmsc(SmscSettings(port=self.port, **settings))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        self._loop.run_until_complete(self.smsc.start())
-        self._loop.run_forever()
-
-    def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.smsc.stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ _ROW = """
            coalesce(w.balance_micro, 0) AS balance_micro,
            coalesce(w.credit_limit_micro, 0) AS credit_limit_micro,
            coalesce(w.low_balance_micro, 0) AS low_balance_micro, a.refund_failed,
+           a.stop_reply, a.start_reply,
            a.tps, a.daily_cap, a.allowed_ips, a.countries,
            a.sms_enabled, a.whatsapp_enabled, a.rcs_enabled, a.voice_enabled
     FROM account a LEFT JOIN wallet w ON w.account_id = a.id

@@ -39,6 +39,8 @@ class AccountRow(msgspec.Struct, frozen=True):
     credit_limit_micro: int
     low_balance_micro: int
     refund_failed: bool
+    stop_reply: str
+    start_reply: str
     tps: int
     daily_cap: int
     allowed_ips: list[str]
@@ -62,6 +64,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     dlt_mode: str | None = None
     pe_id: str | None = None
     tm_id: str | None = None
+    stop_reply: str | None = None
+    start_reply: str | None = None
     sms_enabled: bool | None = None
     whatsapp_enabled: bool | None = None
     rcs_enabled: bool | None = None

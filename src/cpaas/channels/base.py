@@ -61,14 +61,25 @@ class CarrierReceipt(msgspec.Struct):
     token: object
 
 
+class InboundPart(msgspec.Struct, frozen=True):
+    """Which part of a longer message it is, and its bytes as they came."""
+
+    reference: int
+    total: int
+    number: int
+    data: bytes
+    data_coding: int
+
+
 class Inbound(msgspec.Struct):
-    """A message from a handset, whole."""
+    """A message from a handset, or a part of one; `body` is what this part says alone."""
 
     sender: str
     recipient: str
     body: str
     raw: bytes
     tokens: list[object]
+    part: InboundPart | None = None
 
 
 class Sink(Protocol):

@@ -138,6 +138,8 @@ def set_(  # noqa: PLR0913 one option per field of the screen
     on: Annotated[list[str] | None, typer.Option(help="Channel to switch on.")] = None,
     off: Annotated[list[str] | None, typer.Option(help="Channel to switch off.")] = None,
     credit_limit: Annotated[str | None, typer.Option(help="How far below 0.")] = None,
+    stop_reply: Annotated[str | None, typer.Option(help="Answers a STOP; '' = nothing.")] = None,
+    start_reply: Annotated[str | None, typer.Option(help="Answers a START.")] = None,
     refund_failed: Annotated[
         bool | None,
         typer.Option("--refund-failed/--charge-failed", help="What a carrier failed to deliver."),
@@ -149,6 +151,7 @@ def set_(  # noqa: PLR0913 one option per field of the screen
     from cpaas.accounts.types import AccountRow, Changes
     from cpaas.billing import check, wallet
     from cpaas.cli import acting
+    from cpaas.inbound import check as inbound
 
     switches = _switches(on or [], off or [])
     given = Changes(
@@ -158,6 +161,8 @@ def set_(  # noqa: PLR0913 one option per field of the screen
         tps=tps,
         daily_cap=daily_cap,
         refund_failed=refund_failed,
+        stop_reply=None if stop_reply is None else inbound.reply(stop_reply),
+        start_reply=None if start_reply is None else inbound.reply(start_reply),
     )
     changes = msgspec.structs.replace(given, **switches)
     limit = None if credit_limit is None else check.amount(credit_limit)
@@ -201,6 +206,8 @@ def _shown(row: Any) -> dict[str, Any]:
         "billing_mode": row.billing_mode,
         "low_balance": money.show(row.low_balance_micro),
         "refund_failed": row.refund_failed,
+        "stop_reply": row.stop_reply,
+        "start_reply": row.start_reply,
         "channels": [channel for channel in CHANNELS if values[f"{channel}_enabled"]],
         "tps": row.tps,
         "daily_cap": row.daily_cap,

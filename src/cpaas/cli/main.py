@@ -45,6 +45,8 @@ COMMANDS: dict[str, Entry] = {
     "webhook": Entry("webhook", "Show and set where an account's events go."),
     "send": Entry("send", "Send a message and follow it."),
     "message": Entry("message", "Look at messages."),
+    "number": Entry("number", "Numbers that get replies, and their keywords."),
+    "inbound": Entry("inbound", "Look at replies; set STOP's words."),
     "deadletter": Entry("deadletter", "Look at dead letters, replay, discard."),
     "receipt": Entry("receipt", "Look at receipts without a message."),
     "audit": Entry("audit", "Show and check the audit log."),

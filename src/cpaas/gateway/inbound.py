@@ -1,8 +1,9 @@
-"""Keeps replies from handsets and answers their carrier once they are stored.
+"""Takes replies from the links and answers their carrier once they are stored.
 
-A reply whose account is not known yet is kept all the same (account 0).
+What a reply means is decided where it is stored (`pipeline/inbound.py`), in the same transaction.
 """
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -10,29 +11,45 @@ from typing import Any, Final
 import msgspec
 
 from cpaas.channels.base import Inbound
-from cpaas.gateway import queries
-from cpaas.gateway.queries import NewInbound
+from cpaas.db.trouble import is_passing
 from cpaas.kit.ids import new_id
 from cpaas.kit.log import get_logger
 from cpaas.pipeline.gather import Gatherer
+from cpaas.pipeline.inbound import Reply, assemble, commit_replies
+from cpaas.pipeline.transitions import Context
+from cpaas.snapshot.types import Snapshot
 
 WAITING_MAX: Final = 5_000
 #: a carrier that reconnects while the database is away sends again what we hold unanswered.
 HELD_MAX: Final = 20_000
+#: how often parts are looked at whose siblings came to another process, or never.
+ASSEMBLE_SECONDS: Final = 5.0
 _log = get_logger(__name__)
 
 
-class _Reply(msgspec.Struct):
-    row: NewInbound
+class _Taken(msgspec.Struct):
+    reply: Reply
     stored: Callable[[], None]
 
 
 class InboundKeeper:
     """Stores replies of all routes of this process in batches."""
 
-    def __init__(self, pool: Any, *, clock_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        snapshot: Callable[[], Snapshot],
+        instance_id: int,
+        *,
+        clock_us: Callable[[], int],
+        assemble_seconds: float = ASSEMBLE_SECONDS,
+    ) -> None:
+        self._pool = pool
+        self._snapshot = snapshot
+        self._instance_id = instance_id
         self._clock_us = clock_us
-        self._box: Gatherer[_Reply] = Gatherer(
+        self._assemble_seconds = assemble_seconds
+        self._box: Gatherer[_Taken] = Gatherer(
             pool, self._commit, self._spoiled, name="inbound", capacity=WAITING_MAX,
             committed=self._committed,
         )  # fmt: skip
@@ -43,14 +60,18 @@ class InboundKeeper:
     ) -> None:  # fmt: skip
         """Takes replies; `stored` is called with each once it is kept."""
         now_us = self._clock_us()
-        replies = []
-        for one in messages:
-            row = NewInbound(
-                new_id().bytes, 0, route_id, channel, one.sender, one.recipient, one.body,
-                one.raw, now_us,
-            )  # fmt: skip
-            replies.append(_Reply(row, partial(stored, one)))
-        self._box.put(replies)
+        route = self._snapshot().routes.get(route_id)
+        is_test = route is not None and route.simulated
+        self._box.put(
+            _Taken(
+                Reply(
+                    new_id().bytes, route_id, channel, one.sender, one.recipient, one.body,
+                    one.raw, now_us, is_test, one.part,
+                ),
+                partial(stored, one),
+            )
+            for one in messages
+        )  # fmt: skip
 
     @property
     def full(self) -> bool:
@@ -59,22 +80,37 @@ class InboundKeeper:
 
     async def run(self) -> None:
         """Stores for ever; cancel it after `drain`."""
-        await self._box.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._box.run())
+            tasks.create_task(self._assemble())
 
     async def drain(self) -> None:
         """Waits until everything taken is stored."""
         await self._box.drained()
 
-    async def _commit(self, connection: Any, replies: list[_Reply]) -> None:
-        await queries.insert_inbound(connection, [one.row for one in replies])
+    async def _assemble(self) -> None:
+        while True:
+            await asyncio.sleep(self._assemble_seconds)
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await assemble(connection, self._context())
+            except Exception as error:  # noqa: BLE001 - it must never end; the log has it
+                if not is_passing(error):
+                    _log.exception("parts_not_put_together")
 
-    def _committed(self, replies: list[_Reply]) -> None:
-        for one in replies:
+    def _context(self) -> Context:
+        return Context(self._snapshot(), self._instance_id, self._clock_us())
+
+    async def _commit(self, connection: Any, taken: list[_Taken]) -> None:
+        await commit_replies(connection, self._context(), [one.reply for one in taken])
+
+    def _committed(self, taken: list[_Taken]) -> None:
+        for one in taken:
             one.stored()
 
-    async def _spoiled(self, reply: _Reply, error: Exception) -> None:
+    async def _spoiled(self, taken: _Taken, error: Exception) -> None:
         """It cannot be stored; the log has it, and its carrier must not repeat it."""
         _log.error(
-            "reply_not_stored", route=reply.row.route_id, sender=reply.row.sender,
-            recipient=reply.row.recipient, error=repr(error),
+            "reply_not_stored", route=taken.reply.route_id, sender=taken.reply.sender,
+            recipient=taken.reply.recipient, error=repr(error),
         )  # fmt: skip

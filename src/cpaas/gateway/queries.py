@@ -116,37 +116,6 @@ async def write_states(connection: Any, instance_id: int, states: Sequence[Route
     )  # fmt: skip
 
 
-class NewInbound(msgspec.Struct, frozen=True):
-    """A reply to be kept."""
-
-    id: bytes
-    account_id: int
-    route_id: int
-    channel: str
-    sender: str
-    recipient: str
-    body: str
-    raw: bytes
-    received_us: int
-
-
-async def insert_inbound(connection: Any, messages: Sequence[NewInbound]) -> None:
-    """Keeps replies."""
-    await connection.execute(
-        """
-        INSERT INTO inbound_message (id, account_id, route_id, channel, sender, recipient, body,
-            raw, received_at)
-        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
-            $6::text[], $7::text[], $8::bytea[], $9::timestamptz[])
-        """,
-        [m.id for m in messages], [m.account_id for m in messages],
-        [m.route_id for m in messages], [m.channel for m in messages],
-        [m.sender for m in messages], [m.recipient for m in messages],
-        [m.body for m in messages], [m.raw for m in messages],
-        [m.received_us for m in messages],
-    )  # fmt: skip
-
-
 async def instances_here(connection: Any, host: str, instance_id: int) -> list[tuple[int, int]]:
     """(instance id, process id) of the other instances of a host that were alive lately."""
     rows = await connection.fetch(

@@ -20,6 +20,8 @@ CONFIGURATION = {
     "route": "id",
     "route_cost": "id",
     "routing_rule": "id",
+    "inbound_number": "id",
+    "inbound_keyword": "id",
     "strategy": "id",
     "strategy_member": "id",
     "webhook_endpoint": "account_id",

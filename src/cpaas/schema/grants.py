@@ -34,6 +34,8 @@ TENANT = {
     "provider_id": "SELECT",
     "message_event": "SELECT",
     "inbound_message": "SELECT",
+    "inbound_number": "SELECT",
+    "inbound_keyword": "SELECT",
     "blacklist_entry": ("SELECT, INSERT (account_id, number, channel, reason, created_by), DELETE"),
     "webhook_endpoint": (
         "SELECT, INSERT,"

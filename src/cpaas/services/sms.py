@@ -106,7 +106,7 @@ class _Sms:
             pool, snapshot, instance_id, _now_us,
             on_receipts_committed=lambda tokens: self.host.acknowledge(tokens),  # noqa: PLW0108
         )  # fmt: skip
-        self.inbound = InboundKeeper(pool, clock_us=_now_us)
+        self.inbound = InboundKeeper(pool, snapshot, instance_id, clock_us=_now_us)
         self.host = Host(
             pool, CHANNELS[CHANNEL],
             Around(self.settler, self.inbound, self.load, snapshot, _now_us), self.wakeups,

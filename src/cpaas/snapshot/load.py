@@ -22,6 +22,7 @@ from cpaas.snapshot.types import (
     ApiKey,
     DltTemplate,
     DltTemplates,
+    InboundNumber,
     Member,
     Prices,
     Route,
@@ -90,6 +91,8 @@ async def _accounts(connection: asyncpg.Connection) -> _Fields:
             tm_id=row["tm_id"],
             refund_failed=row["refund_failed"],
             unknown_outcome=row["unknown_outcome"],
+            stop_reply=row["stop_reply"],
+            start_reply=row["start_reply"],
         )
     return {"accounts": found}
 
@@ -217,6 +220,18 @@ async def _webhooks(connection: asyncpg.Connection) -> _Fields:
     return {"webhooks": found}
 
 
+async def _numbers(connection: asyncpg.Connection) -> _Fields:
+    keywords: dict[int, dict[str, int]] = {}
+    for number_id, keyword, account_id in await queries.inbound_keywords(connection):
+        keywords.setdefault(number_id, {})[keyword] = account_id
+    rows = await queries.inbound_numbers(connection)
+    return {
+        "numbers": {
+            (row[1], row[2]): InboundNumber(row[3], keywords.get(row[0], {})) for row in rows
+        }
+    }
+
+
 async def _settings(connection: asyncpg.Connection) -> _Fields:
     return {"settings": {row[0]: _decode(row[1]) for row in await queries.settings(connection)}}
 
@@ -244,6 +259,8 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "strategy_member": _strategies,
     "assigned_route": _assigned,
     "webhook_endpoint": _webhooks,
+    "inbound_number": _numbers,
+    "inbound_keyword": _numbers,
     "platform_setting": _settings,
     "dlt_template": _dlt_templates,
 }

@@ -19,7 +19,7 @@ async def accounts(connection: asyncpg.Connection) -> Rows:
     return await connection.fetch(
         """SELECT id, name, active, is_sandbox, allowed_ips, countries, tps, daily_cap,
              sms_enabled, whatsapp_enabled, rcs_enabled, voice_enabled, dlt_mode, pe_id, tm_id,
-             refund_failed, unknown_outcome
+             refund_failed, unknown_outcome, stop_reply, start_reply
            FROM account"""
     )
 
@@ -106,6 +106,16 @@ async def webhook_endpoints(connection: asyncpg.Connection) -> Rows:
         """SELECT account_id, url, events, secret, previous_secret, previous_until, active
            FROM webhook_endpoint"""
     )
+
+
+async def inbound_numbers(connection: asyncpg.Connection) -> Rows:
+    """Numbers that recipients write to."""
+    return await connection.fetch("SELECT id, channel, number, account_id FROM inbound_number")
+
+
+async def inbound_keywords(connection: asyncpg.Connection) -> Rows:
+    """Keywords of inbound numbers."""
+    return await connection.fetch("SELECT number_id, keyword, account_id FROM inbound_keyword")
 
 
 async def settings(connection: asyncpg.Connection) -> Rows:

@@ -29,6 +29,8 @@ class Account(msgspec.Struct, frozen=True):
     tm_id: str
     refund_failed: bool
     unknown_outcome: str
+    stop_reply: str = ""
+    start_reply: str = ""
 
 
 class ApiKey(msgspec.Struct, frozen=True):
@@ -166,6 +168,13 @@ class WebhookEndpoint(msgspec.Struct, frozen=True):
     active: bool
 
 
+class InboundNumber(msgspec.Struct, frozen=True):
+    """A number that recipients write to; `account_id` None = shared by its keywords' accounts."""
+
+    account_id: int | None
+    keywords: dict[str, int]
+
+
 class Prices(msgspec.Struct, frozen=True):
     """What a unit costs, in micro-units: the longest prefix, else the country, else `other`.
 
@@ -195,6 +204,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     id. rules: channel -> active rules in order of evaluation; idle_rules: those that are switched
     off. assigned: (account id, channel) -> route id. settings: platform settings.
     dlt_templates: by account id.
+    numbers: (channel, digits without plus or letters) -> InboundNumber.
     """
 
     version: int
@@ -214,6 +224,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     admin_keys: dict[bytes, AdminKey] = {}
     strategies: dict[int, Strategy] = {}
     dlt_templates: dict[int, DltTemplates] = {}
+    numbers: dict[tuple[str, str], InboundNumber] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.

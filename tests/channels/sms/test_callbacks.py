@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cpaas.channels.sms.callbacks import PARTS_WAITING_MAX, InboundReader, receipt_of
+from cpaas.channels.sms.callbacks import inbound_of, receipt_of
 from cpaas.channels.sms.config import SmsSettings
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
 from cpaas.smpp.layout import ESM_RECEIPT
@@ -102,31 +102,28 @@ def test_a_reply_is_no_receipt() -> None:
     assert receipt_of(mo(b"id:1 hi"), SETTINGS, MessageIdMode.SAME, now_us=NOW, token=1) is None
 
 
-def test_parts_of_a_reply_are_answered_with_the_whole() -> None:
-    reader = InboundReader()
+def test_parts_of_a_reply_are_handed_on_with_their_bytes() -> None:
     text = "A reply of some length \N{SNOWMAN}. " * 8
     segments = split(text, Encoding.UCS2, 9)
-    got = []
-    for number, one in enumerate(reversed(segments)):
-        pdu = mo(one.short_message, one.esm_class_udhi, one.data_coding)
-        got += reader.read(pdu, number, 0.0)
-    assert [one.body for one in got] == [text]
-    assert got[0].tokens == list(range(len(segments)))
-    assert not reader.waiting
+    got = [
+        inbound_of(mo(one.short_message, one.esm_class_udhi, one.data_coding), number)
+        for number, one in enumerate(segments)
+    ]
+    parts = [one.part for one in got if one.part is not None]
+    assert [(p.reference, p.total, p.number) for p in parts] == [
+        (9, len(segments), number) for number in range(1, len(segments) + 1)
+    ]
+    assert b"".join(p.data for p in parts).decode("utf-16-be") == text
+    assert {p.data_coding for p in parts} == {8}
+    assert [one.tokens for one in got] == [[number] for number in range(len(segments))]
 
 
-def test_parts_without_siblings_do_not_wait_for_ever() -> None:
-    reader = InboundReader()
-    got = []
-    for number in range(PARTS_WAITING_MAX + 1):
-        got += reader.read(mo(bytes([5, 0, 3, number, 2, 1]) + b"half", 0x40), number, 0.0)
-    assert [one.tokens for one in got] == [[0]]
-    assert reader.expired(1.0) == []
-    assert len(reader.expired(60.0)) == PARTS_WAITING_MAX
-    assert not reader.waiting
+def test_a_whole_reply_has_no_part() -> None:
+    assert inbound_of(mo(b"STOP"), 1).part is None
+    assert inbound_of(mo(b"STOP"), 1).body == "STOP"
 
 
 def test_a_reply_has_nothing_the_database_cannot_hold() -> None:
-    (reply,) = InboundReader().read(mo(b"\xd8\x00\x00\x00\x00a", 0, 8), 1, 0.0)
+    reply = inbound_of(mo(b"\xd8\x00\x00\x00\x00a", 0, 8), 1)
     assert "\0" not in reply.body
     reply.body.encode()

@@ -3,12 +3,10 @@
 import calendar
 from functools import lru_cache
 
-import msgspec
-
-from cpaas.channels.base import CarrierReceipt, Inbound
+from cpaas.channels.base import CarrierReceipt, Inbound, InboundPart
 from cpaas.channels.sms.config import SmsSettings, scrub_codes
 from cpaas.channels.sms.statuses import receipt_error, receipt_state
-from cpaas.smpp.parts import Part, join_parts, read_part
+from cpaas.smpp.parts import read_part
 from cpaas.smpp.pdu import DeliverSm
 from cpaas.smpp.receipt import MessageIdMode, Receipt, normalise_receipt_id, parse_receipt
 from cpaas.smpp.times import parse_receipt_date
@@ -19,8 +17,6 @@ DATE_BEHIND_US = 7 * 86_400 * SECOND_US
 DATE_AHEAD_US = 15 * 60 * SECOND_US
 DATE_NEAR_US = 2 * 60 * SECOND_US
 MINUTE_DIGITS = 10
-PARTS_WAITING_MAX = 5
-PARTS_WAIT_SECONDS = 10.0
 
 
 def receipt_of(
@@ -66,55 +62,20 @@ def _date_us(done_date: str) -> int | None:
     return None if moment is None else calendar.timegm(moment.timetuple()) * SECOND_US
 
 
-class _Unfinished(msgspec.Struct):
-    since: float
-    parts: dict[int, Part]
-    tokens: list[object]
-    raw: bytes
+def inbound_of(pdu: DeliverSm, token: object) -> Inbound:
+    """The reply, or the part of one, that the PDU carries.
 
-
-class InboundReader:
-    """Puts the parts of replies together; a part is answered only with the whole message.
-
-    Parts whose siblings do not come are handed over as they are: few may wait, and not for long,
-    since a carrier stops sending while too much is unanswered.
+    A part is handed on at once: many carriers send the next only when this one is answered.
     """
-
-    def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str, int, int], _Unfinished] = {}
-
-    @property
-    def waiting(self) -> bool:
-        """Whether parts wait for their siblings."""
-        return bool(self._waiting)
-
-    def read(self, pdu: DeliverSm, token: object, now: float) -> list[Inbound]:
-        """The messages that are whole now."""
-        part = read_part(pdu)
-        raw = pdu.short_message[:RAW_BYTES_MAX]
-        source, destination = pdu.source_addr, pdu.destination_addr
-        if part.reference is None or part.total == 1:
-            return [Inbound(source, destination, _clean(part.text()), raw, [token])]
-        key = (source, destination, part.reference, part.total)
-        held = self._waiting.setdefault(key, _Unfinished(now, {}, [], raw))
-        held.parts[part.number] = part
-        held.tokens.append(token)
-        if len(held.parts) == part.total:
-            return [self._hand_over(key)]
-        ended: list[Inbound] = []
-        while sum(len(one.tokens) for one in self._waiting.values()) > PARTS_WAITING_MAX:
-            ended.append(self._hand_over(next(iter(self._waiting))))
-        return ended
-
-    def expired(self, now: float) -> list[Inbound]:
-        """What waited long enough, as far as it came."""
-        late = [k for k, one in self._waiting.items() if one.since + PARTS_WAIT_SECONDS <= now]
-        return [self._hand_over(key) for key in late]
-
-    def _hand_over(self, key: tuple[str, str, int, int]) -> Inbound:
-        held = self._waiting.pop(key)
-        text = _clean(join_parts(list(held.parts.values())))
-        return Inbound(key[0], key[1], text, held.raw, held.tokens)
+    part = read_part(pdu)
+    more = None
+    if part.reference is not None and part.total > 1:
+        more = InboundPart(part.reference, part.total, part.number, part.data, part.data_coding)
+    raw = pdu.short_message[:RAW_BYTES_MAX]
+    return Inbound(
+        _clean(pdu.source_addr), _clean(pdu.destination_addr), _clean(part.text()), raw, [token],
+        more,
+    )  # fmt: skip
 
 
 def _clean(text: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from cpaas.channels.base import Inbound, NotEncodableError, Outcome, Prepared, Sink
+from cpaas.channels.base import NotEncodableError, Outcome, Prepared, Sink
 from cpaas.channels.errors import CATALOGUE, CarrierError
-from cpaas.channels.sms.callbacks import PARTS_WAIT_SECONDS, InboundReader, receipt_of
+from cpaas.channels.sms.callbacks import inbound_of, receipt_of
 from cpaas.channels.sms.config import SmsSettings, id_mode, scrub_codes, tls_context
 from cpaas.channels.sms.payloads import cancel_request, submit_parts
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
@@ -71,8 +71,6 @@ class SmppLink:
         self._sink = sink
         self._clock_us = clock_us
         self._clock = clock
-        self._reader = InboundReader()
-        self._reader_timer: asyncio.TimerHandle | None = None
         self._reference = self._clock_us() % REFERENCE_MAX
         self._window = max(1, route.window_size)
         # Parts of a message that has more of them than the whole window.
@@ -191,8 +189,6 @@ class SmppLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._reader_timer is not None:
-            self._reader_timer.cancel()
 
     # What the clients tell
 
@@ -242,10 +238,11 @@ class SmppLink:
             if receipt is not None:
                 receipts.append(receipt)
             else:
-                inbound += self._reader.read(pdu, token, self._clock())
+                inbound.append(inbound_of(pdu, token))
         if receipts:
             self._sink.on_receipts(receipts)
-        self._hand_over(inbound)
+        if inbound:
+            self._sink.on_inbound(inbound)
 
     def _free(self, client: Client) -> int:
         return 0 if self._rest.get(id(client)) else client.free
@@ -272,17 +269,6 @@ class SmppLink:
                     self._sink.on_outcomes([_outcome(bad)])
             else:
                 return
-
-    def _hand_over(self, inbound: list[Inbound]) -> None:
-        if inbound:
-            self._sink.on_inbound(inbound)
-        if self._reader.waiting and self._reader_timer is None:
-            loop = asyncio.get_running_loop()
-            self._reader_timer = loop.call_later(PARTS_WAIT_SECONDS, self._expire_parts)
-
-    def _expire_parts(self) -> None:
-        self._reader_timer = None
-        self._hand_over(self._reader.expired(self._clock()))
 
     def _unknown(self, tags: list[Any], reason: str) -> None:
         outcomes: list[Outcome] = []

@@ -10,6 +10,7 @@ from cpaas.schema.models.accounts import (
 )
 from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wallet
 from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
+from cpaas.schema.models.inbound import InboundKeyword, InboundNumber, InboundPart
 from cpaas.schema.models.messages import (
     InboundMessage,
     Message,
@@ -60,9 +61,9 @@ __all__ = [
     "BlacklistEntry", "Blob", "BlobChunk", "ConfigVersion", "CounterDay", "CounterError",
     "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute",
     "CounterPlatformMinute", "DeadLetter", "DltTemplate", "ExportJob", "IdempotencyKey",
-    "InboundMessage", "LedgerEntry", "Message", "MessageEvent", "MessagePart", "PlatformSetting",
-    "Price", "ProviderId", "QueueItem", "Route", "RouteCost", "RouteLease", "RouteState",
-    "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential", "Strategy",
-    "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint",
+    "InboundKeyword", "InboundMessage", "InboundNumber", "InboundPart", "LedgerEntry", "Message",
+    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "ProviderId", "QueueItem", "Route",
+    "RouteCost", "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance",
+    "ServiceState", "SmppCredential", "Strategy", "StrategyMember", "UnmatchedReceipt", "User",
+    "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -35,6 +35,9 @@ class Account(models.Model):
     tm_id = fields.text()
     refund_failed = fields.flag(False)
     unknown_outcome = fields.text()
+    #: what answers a STOP and a START; empty = nothing.
+    stop_reply = fields.text()
+    start_reply = fields.text()
     created_at = fields.created()
 
     class Meta:

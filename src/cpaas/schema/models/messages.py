@@ -188,6 +188,14 @@ class InboundMessage(models.Model):
     content = models.JSONField(null=True)
     raw = models.BinaryField(db_default=b"")
     received_at = fields.created()
+    #: the message it answers, if one is known.
+    message_id = models.UUIDField(null=True)
+    is_test = fields.flag(False)
+    keyword = fields.text()
+    #: what was done about it: stop, start or nothing.
+    action = fields.text()
+    #: false: parts of it never came.
+    complete = fields.flag(True)
 
     class Meta:
         db_table = "inbound_message"

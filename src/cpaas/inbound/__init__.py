@@ -1,0 +1,1 @@
+"""Numbers that recipients write to, and whose account a reply is for."""
