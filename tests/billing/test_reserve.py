@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from tests.pipeline.accepting import PRICE, desk
 
 from cpaas.billing import reserve, wallet
 from cpaas.billing.refund_queries import RefundEntry, refund
@@ -163,3 +164,23 @@ async def test_a_reservation_tells_a_low_balance_once(pool: asyncpg.Pool) -> Non
             for n in range(1, 4)
         ]
     assert lows == [None, (40, 50), None]
+
+
+async def test_an_accepted_call_is_reserved_and_settled(dsn: str) -> None:
+    async with desk(dsn) as world:
+        account = await world.account()
+        before = await world.balance(account)
+        sent = world.message(account)
+        sent.channel = "voice"
+        assert await world.acceptor.accept(sent) is None
+        message = sent.messages[0].id
+        assert await world.balance(account) == before - PRICE
+        async with world.pool.acquire() as connection, connection.transaction():
+            assert await reserve.capture(connection, account, message, 1000, actor="t") == (
+                PRICE - 1000
+            )
+            assert await reserve.capture(connection, account, message, 5, actor="t") == 0
+        rows = await world.pool.fetch("SELECT kind FROM ledger_entry ORDER BY id")
+        assert [row[0] for row in rows] == ["CREDIT", "RESERVE", "CAPTURE"]
+        assert await world.balance(account) == before - 1000
+        assert await world.pool.fetchval("SELECT price_micro FROM message") == 1000

@@ -49,7 +49,7 @@ def test_a_reply_reaches_the_account_and_its_webhook(
     carrier.says(HANDSET, "56161", LONG)
     (told,) = until(lambda: replies(bare, key, to="56161"))
     assert (told["text"], told["from"], told["complete"]) == (LONG, HANDSET, True)
-    (event,) = until(lambda: receiver.events())
+    (event,) = until(receiver.events)
     assert (event["type"], event["data"]["text"]) == ("message.received", LONG)
 
 

@@ -65,7 +65,7 @@ class Applied(msgspec.Struct):
     submitted_us: int | None
     delivered_us: int | None
     #: one of a fallback's messages. duplicate: it arrived after another of them.
-    in_fallback: bool = False
+    in_fallback: bool
     duplicate: bool = False
 
 
