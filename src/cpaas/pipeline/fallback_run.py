@@ -52,6 +52,15 @@ _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _log = get_logger(__name__)
 
 
+class NotTriedError(Exception):
+    """A step that passes all checks of a message and still cannot be tried."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
 class FallbackRunner:
     """Takes due steps off the queue, for ever."""
 
@@ -138,7 +147,7 @@ async def take_step(connection: Any, context: Context, due: Due) -> bytes | None
     while made is None and taken < len(steps):
         try:
             made = await _tried(connection, context, root, taken)
-        except RefusedError as error:
+        except (RefusedError, NotTriedError) as error:
             steps[taken]["skipped"] = error.code
             text = f"Fallback {taken + 1} ({steps[taken]['channel']}) is not tried: {error.detail}"
             notes.append(_note(context, root, "fallback_skipped", text, {"code": error.code}))
@@ -157,7 +166,7 @@ async def take_step(connection: Any, context: Context, due: Due) -> bytes | None
 
 
 async def _tried(connection: Any, context: Context, root: Root, step: int) -> Submission:
-    """The step's message, stored and paid. Errors: RefusedError; then nothing happened."""
+    """The step stored and paid. Errors (nothing happened): RefusedError, NotTriedError."""
     author = Author(
         root.account_id, root.origin, root.is_test, root.actor_id, root.campaign_id  # type: ignore[arg-type]
     )  # fmt: skip
@@ -166,14 +175,14 @@ async def _tried(connection: Any, context: Context, root: Root, step: int) -> Su
     prepared = prepare(context.snapshot, author, draft, context.now_us)
     message = address(prepared, root.recipient)
     if await _is_blocked(connection, context, root, wanted.channel, message):
-        raise RefusedError("blocked", "The number is on the blacklist.")
+        raise NotTriedError("blocked", "The number is on the blacklist.")
     made = submission(prepared, [message])
     made.fallback = stored_steps(root.steps)
     batch = Batch(context.snapshot, context.instance_id, context.now_us)
     batch.add(made)
     unpaid, lows = await accept_queries.store(connection, batch.columns())
     if unpaid:
-        raise RefusedError(
+        raise NotTriedError(
             "insufficient_balance", f"It costs {show(message.price_micro)}, more than there is."
         )
     if lows:
