@@ -17,7 +17,7 @@ from cpaas.snapshot.types import Snapshot
 _SHOWN: Final = frozenset(
     {
         "attempt", "segments", "part", "provider_message_id", "code", "error_code", "error",
-        "state", "delay_ms", "http_status",
+        "state", "delay_ms", "http_status", "message_id",
     }
 )  # fmt: skip
 _NAMES_ROUTE: Final = frozenset({"routed", "sending", "failover"})
