@@ -276,3 +276,15 @@ async def delete_old_instances(connection: Any, before_us: int, most: int) -> in
 async def _deleted(connection: Any, sql: str, *values: Any) -> int:
     status: str = await connection.execute(sql, *values)
     return int(status.rpartition(" ")[2])
+
+
+async def waiting_items(connection: Any, after: int, most: int) -> list[Any]:
+    """(id, payload) of items with messages that have been ready for a minute, oldest first."""
+    rows: list[Any] = await connection.fetch(
+        """SELECT id, payload FROM queue_item
+           WHERE id > $1 AND available_at < now() - interval '1 minute'
+             AND (queue LIKE 'cpaas.%.submit' OR queue LIKE 'submit\\_%')
+           ORDER BY id LIMIT $2""",
+        after, most,
+    )  # fmt: skip
+    return rows
