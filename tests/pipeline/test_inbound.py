@@ -226,6 +226,10 @@ async def test_a_reference_used_again_loses_nothing(inbox: Inbox) -> None:
     await inbox.comes(other)
     (row,) = await inbox.kept()
     assert (row["body"], row["complete"]) == ("other", False)
+    # Both at once, beside what is stored already, and the stored one said again.
+    again = msgspec.structs.replace(other, id=new_id_bytes())
+    await inbox.comes(msgspec.structs.replace(first, id=new_id_bytes()), again)
+    assert [row["body"] for row in await inbox.kept()] == ["other", "other"]
     assert await inbox.pool.fetchval("SELECT count(*) FROM inbound_part") == 1
 
 

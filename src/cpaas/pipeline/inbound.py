@@ -71,12 +71,16 @@ async def assemble(connection: Any, context: Context) -> int:
 
 async def _put_together(connection: Any, context: Context, parts: Sequence[Reply]) -> list[Reply]:
     rows = [_part_row(one) for one in parts]
-    stored = await queries.insert_parts(connection, rows)
+    first: dict[tuple[Any, ...], KeptPart] = {}
+    for row in rows:
+        first.setdefault((*row.key, row.number), row)
+    stored = await queries.insert_parts(connection, list(first.values()))
     # The same number again with other content: another message under a reference used again.
     strange = [
         msgspec.structs.replace(one, part=None, complete=False)
         for one, row in zip(parts, rows, strict=True)
-        if (*row.key, row.number) in stored and stored[*row.key, row.number] != row.data
+        for key in [(*row.key, row.number)]
+        if row.data != stored.get(key, first[key].data)
     ]
     keys = list({row.key for row in rows})
     found = await queries.take_parts(connection, keys, context.now_us - PARTS_WAIT_US)
@@ -178,13 +182,13 @@ async def _answer(
     connection: Any, context: Context, one: Reply, account_id: int, text: str
 ) -> None:
     """The one confirmation: from the number written to, else the account's default sender."""
-    author = Author(account_id, "api", one.is_test)
+    author, number = Author(account_id, "api", one.is_test), f"+{check.plain(one.sender)}"
     for sender in (check.plain(one.recipient), ""):
         try:
             draft = Draft(one.channel, text, sender, "transactional", "opt-out")
             prepared = prepare(context.snapshot, author, draft, context.now_us)
             batch = Batch(context.snapshot, context.instance_id, context.now_us)
-            batch.add(submission(prepared, [address(prepared, one.sender)]))
+            batch.add(submission(prepared, [address(prepared, number)]))
         except RefusedError as error:
             reason = error.detail
             continue

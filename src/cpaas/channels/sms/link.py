@@ -64,13 +64,11 @@ class SmppLink:
         sink: Sink,
         *,
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._mode = id_mode(route)
         self._sink = sink
         self._clock_us = clock_us
-        self._clock = clock
         self._reference = self._clock_us() % REFERENCE_MAX
         self._window = max(1, route.window_size)
         # Parts of a message that has more of them than the whole window.
