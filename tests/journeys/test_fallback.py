@@ -8,6 +8,7 @@ from tests.journeys.platform import Platform, until
 
 pytestmark = pytest.mark.slow
 FAILED, SILENT = "+999000000002", "+999000000006"
+FROM = {"from": "SANDBX"}
 STEP = {"channel": "sms", "from": "OTHERX", "text": "the other way"}
 
 
@@ -63,13 +64,14 @@ def test_a_failed_sms_arrives_by_another_route(sandbox: Platform, key: str) -> N
 @pytest.mark.parametrize("kind", ["api_key", "test_key"])
 def test_a_reserved_number_fails_both_ways(sandbox: Platform, key: str, kind: str) -> None:
     own = str(sandbox.answer["account"][kind])
-    sent = sandbox.send(own, to=FAILED, text="Hello", fallback=[STEP])
+    sent = sandbox.send(own, to=FAILED, text="Hello", fallback=[STEP], **FROM)
     sandbox.becomes(own, sent["id"], "FAILED")
     sandbox.becomes(own, attempt(sandbox, own, sent["id"]), "FAILED")
 
 
 def test_silence_is_followed_by_another_attempt(sandbox: Platform, key: str) -> None:
-    sent = sandbox.send(key, to=SILENT, text="Hello", fallback=[STEP | {"after_seconds": 5}])
+    sent = sandbox.send(key, to=SILENT, text="Hello", fallback=[STEP | {"after_seconds": 5}],
+                        **FROM)  # fmt: skip
     sandbox.becomes(key, sent["id"], "SUBMITTED")
     sandbox.becomes(key, attempt(sandbox, key, sent["id"]), "SUBMITTED", "DELIVERED")
     until(lambda: "revoke" in kinds(sandbox, key, sent["id"]))

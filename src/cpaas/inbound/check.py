@@ -110,7 +110,8 @@ def action(
         return "", ""
     if len(first) == 2 and (known is None or first[1] not in known.keywords):
         return "", ""
-    return _action(settings, first[0]), first[0]
+    found = _action(settings, first[0])
+    return found, first[0] if found else ""
 
 
 def _action(settings: Mapping[str, object], first: str) -> str:
