@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('schema', '0008_dlt_templates'),
+        ('schema', '0009_sums_of_the_platform'),
     ]
 
     operations = [
