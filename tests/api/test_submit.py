@@ -114,7 +114,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
     ({"validity_seconds": 1}, 422, "validation_error", "validity_seconds"),
     ({"validity_seconds": 10**9}, 422, "validation_error", "validity_seconds"),
     ({"dlt": {"pe": "1"}}, 422, "validation_error", "dlt.pe"),
-    ({"dlt": {"pe_id": "1" * 65}}, 422, "validation_error", "dlt.pe_id"),
+    ({"dlt": {"pe_id": "1" * 256}}, 422, "validation_error", "dlt.pe_id"),
     ({"txt": "hello"}, 422, "validation_error", "txt"),
     ({"template": "otp"}, 422, "not_supported", "template"),
     ({"fallback": [{"channel": "sms"}]}, 422, "not_supported", "fallback"),
