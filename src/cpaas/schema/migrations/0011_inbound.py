@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('schema', '0009_sums_of_the_platform'),
+        ('schema', '0010_provider_ids'),
     ]
 
     operations = [
