@@ -117,7 +117,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
     ({"dlt": {"pe_id": "1" * 256}}, 422, "validation_error", "dlt.pe_id"),
     ({"txt": "hello"}, 422, "validation_error", "txt"),
     ({"template": "otp"}, 422, "not_supported", "template"),
-    ({"fallback": [{"channel": "sms"}]}, 422, "not_supported", "fallback"),
+    ({"fallback": [{"channel": "fax"}]}, 422, "unknown_channel", "fallback[0].channel"),
     ({"channel": "voice"}, 403, "channel_disabled", "channel"),
     ({"channel": "rcs"}, 422, "no_price", "to"),
     ({"channel": "whatsapp"}, 422, "sender_required", "from"),
