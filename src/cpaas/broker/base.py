@@ -11,7 +11,10 @@ import msgspec
 
 
 class NewItem(msgspec.Struct, frozen=True):
-    """An item to publish; `delay_ms` 0 means at once."""
+    """An item to publish; `delay_ms` 0 means at once.
+
+    Below 0: at once, in the place of one that was published so long before.
+    """
 
     queue: str
     lane: int

@@ -54,6 +54,11 @@ async def move(connection: Any, queue: str, to: str) -> int:
     return await queries.move(connection, queue, to)
 
 
+async def hasten(connection: Any, queue: str) -> None:
+    """Makes a queue's delayed items ready now; those that are leased stay so."""
+    await queries.hasten(connection, queue)
+
+
 async def release_leases_of(connection: Any, instance_ids: Sequence[int]) -> None:
     """Gives back what dead instances had taken; it reads the whole queue, so once a start."""
     await queries.release_leases_of(connection, list(instance_ids))
@@ -213,7 +218,7 @@ def _columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], str]:
         [i.messages for i in items],
         [i.payload for i in items],
     )
-    return columns, payload({i.queue for i in items if not i.delay_ms})
+    return columns, payload({i.queue for i in items if i.delay_ms <= 0})
 
 
 def _walked(after: int, item: Item) -> tuple[bool, int, int]:

@@ -210,6 +210,15 @@ async def move(connection: Any, queue: str, to: str) -> int:
     return count
 
 
+async def hasten(connection: Any, queue: str) -> None:
+    """Ends the delays of a queue's items."""
+    await connection.execute(
+        "UPDATE queue_item SET available_at = now()"
+        " WHERE queue = $1 AND leased_by = 0 AND available_at > now()",
+        queue,
+    )
+
+
 async def lying(connection: Any, queues: Sequence[str]) -> dict[tuple[str, bool], int]:
     """Messages in each of these queues: lane 0 (True) and the others (False)."""
     rows = await connection.fetch(

@@ -1,10 +1,10 @@
 """Items of a route's queue that are open here: what goes next, in which order.
 
-OTP first, then in turn between the items, so that an envelope of hundreds of messages on a slow
-route does not keep another account's single message waiting.
+OTP first, then in turn between the accounts, so that neither an envelope of hundreds of messages
+nor a thousand envelopes of one account keep another's single message waiting on a slow route.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from cpaas.broker.base import Item
 from cpaas.messages.envelopes import Envelope, Outgoing
 
-#: messages of one item that go before the next item has its turn.
+#: messages of one account that go before the next account has its turn.
 TURN_MESSAGES = 10
 LOW_LANES_EVERY = 8
 _LANES = (0, 1, 2)
@@ -42,16 +42,21 @@ class Buffer:
     """The open items of one route."""
 
     def __init__(self) -> None:
-        self._lanes: dict[int, deque[OpenItem]] = {lane: deque() for lane in _LANES}
+        # By lane and account; the account whose turn is next stands first.
+        self._lanes: dict[int, OrderedDict[int, list[OpenItem]]] = {
+            lane: OrderedDict() for lane in _LANES
+        }
         self._picks = 0
+        self._taken = 0
         self.messages = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._lanes.values()))
+        return sum(len(items) for lane in _LANES for items in self._lanes[lane].values())
 
     def __iter__(self) -> Iterator[OpenItem]:
         for lane in _LANES:
-            yield from self._lanes[lane]
+            for items in self._lanes[lane].values():
+                yield from items
 
     @property
     def ids(self) -> list[int]:
@@ -61,7 +66,7 @@ class Buffer:
     @property
     def accounts(self) -> list[int]:
         """Accounts that have an item here."""
-        return sorted({one.item.account_id for one in self})
+        return sorted({account for lane in _LANES for account in self._lanes[lane]})
 
     def has_lane(self, lane: int) -> bool:
         """Whether a lane has open items."""
@@ -69,7 +74,8 @@ class Buffer:
 
     def add(self, one: OpenItem) -> None:
         """Opens an item."""
-        self._lanes[one.item.lane if one.item.lane in self._lanes else 1].append(one)
+        accounts = self._lanes[one.item.lane if one.item.lane in self._lanes else 1]
+        accounts.setdefault(one.item.account_id, []).append(one)
         self.messages += len(one.rest)
 
     def pick(self) -> Generator[tuple[OpenItem, Outgoing], None, None]:
@@ -82,25 +88,41 @@ class Buffer:
         for one in self:
             one.before = one.at
         for lane in order:
-            items = self._lanes[lane]
-            waiting = deque(one for one in items if not one.finished)
+            accounts = self._lanes[lane]
+            waiting = [
+                account
+                for account, items in accounts.items()
+                if not all(one.finished for one in items)
+            ]
             while waiting:
-                one = waiting[0]
-                for _ in range(min(TURN_MESSAGES, len(one.envelope.messages) - one.at)):
-                    message = one.envelope.messages[one.at]
-                    one.at += 1
-                    self.messages -= 1
-                    yield one, message
-                waiting.popleft()
-                if not one.finished:
-                    waiting.append(one)
-                    # The next pick goes on with the others.
-                    items.remove(one)
-                    items.append(one)
+                left = []
+                for account in waiting:
+                    self._taken = 0
+                    try:
+                        yield from self._turn(accounts[account])
+                    finally:
+                        # The next pick goes on with the others, however few this one could take.
+                        if self._taken:
+                            accounts.move_to_end(account)
+                    if not all(one.finished for one in accounts[account]):
+                        left.append(account)
+                waiting = left
+
+    def _turn(self, items: list[OpenItem]) -> Iterator[tuple[OpenItem, Outgoing]]:
+        room = TURN_MESSAGES
+        for one in items:
+            while room > 0 and not one.finished:
+                message = one.envelope.messages[one.at]
+                one.at += 1
+                room -= 1
+                self._taken += 1
+                self.messages -= 1
+                yield one, message
 
     def unread(self, one: OpenItem) -> None:
         """The message yielded last goes back."""
         one.at -= 1
+        self._taken -= 1
         self.messages += 1
 
     def undo(self) -> None:
@@ -116,6 +138,9 @@ class Buffer:
     def drop(self, ids: Iterable[int]) -> None:
         """Forgets items."""
         gone = set(ids)
-        for lane, items in self._lanes.items():
-            self._lanes[lane] = deque(one for one in items if one.item.id not in gone)
+        for accounts in self._lanes.values():
+            for account in list(accounts):
+                accounts[account] = [one for one in accounts[account] if one.item.id not in gone]
+                if not accounts[account]:
+                    del accounts[account]
         self.messages = sum(len(one.rest) for one in self)

@@ -142,6 +142,11 @@ class Claims:
 
         await self._again(work)
 
+    async def hasten(self, route: Route) -> None:
+        """Has what waits for a later try in the route's queue looked at now."""
+        async with self._pool.acquire() as connection:
+            await embedded.hasten(connection, gateway_queue(route.name))
+
     async def empty_queue(self, route: Route) -> int:
         """Gives the route's whole queue back to the route step."""
         async with self._pool.acquire() as connection, connection.transaction():

@@ -13,16 +13,17 @@ from cpaas.broker.base import Consumer
 from cpaas.channels.base import CarrierReceipt, Inbound, Link, NotEncodableError, Outcome, Prepared
 from cpaas.channels.errors import CATALOGUE
 from cpaas.db.trouble import is_passing
+from cpaas.gateway import told
 from cpaas.gateway.apart import work_apart
 from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.claims import Batch, Claims
+from cpaas.gateway.contact import Contact
 from cpaas.gateway.down import sweep
 from cpaas.gateway.throttle import Throttle
 from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
 from cpaas.messages.envelopes import Outgoing, UnreadableEnvelopeError, unpack
 from cpaas.messages.types import Finish
-from cpaas.pipeline.types import Answer, Receipt
 from cpaas.snapshot.types import Route
 
 CLAIM_MAX: Final = 500
@@ -30,8 +31,6 @@ ITEMS_OPEN_MAX: Final = 64
 ITEMS_TAKEN_MAX: Final = 64
 BUFFER_SECONDS: Final = 0.5
 EXTEND_SECONDS: Final = 10.0
-#: a bind that is gone for longer makes the route count as down.
-DOWN_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 1.0
 OTHERS_SECONDS: Final = 0.05
 SETTLE_SECONDS: Final = 0.02
@@ -56,7 +55,8 @@ class RouteGateway:
         self._wake = asyncio.Event()
         self._stopping = False
         self._drained = False
-        self._down_since: float | None = around.clock()
+        self._contact = Contact(around.clock())
+        self._swept_down = False
         self._sweep_at = 0.0
         self._extend_at = 0.0
         self._others_at = 0.0
@@ -78,9 +78,8 @@ class RouteGateway:
 
     @property
     def down(self) -> bool:
-        """Whether the carrier is away for longer than a reconnect takes."""
-        since = self._down_since
-        return since is not None and self._around.clock() - since > DOWN_SECONDS
+        """Whether the carrier is away for longer than a reconnect takes, or answers nothing."""
+        return self._contact.down(self._around.clock())
 
     async def run(self) -> None:
         """Delivers until `stop`; then call `close`."""
@@ -114,17 +113,11 @@ class RouteGateway:
 
     def on_outcomes(self, outcomes: list[Outcome]) -> None:
         """Answers of one read, or what a lost link left open."""
-        at_us = self._around.clock_us()
-        route_id = self.route.id
-        answers = [
-            Answer(
-                one.prepared.envelope, one.prepared.message, route_id, at_us, one.provider_ids,
-                one.error, one.carrier_code,
-            )
-            for one in outcomes
-        ]  # fmt: skip
         if any(one.error is not None and one.error.slows_route for one in outcomes):
             self.throttle.slow(self._around.clock())
+        if any(one.error is None or one.error.then != "unknown" for one in outcomes):
+            self._contact.answered()
+        answers = told.answers(self.route.id, outcomes, self._around.clock_us())
         self._around.settler.answers(answers)
         self._wake.set()
 
@@ -133,19 +126,11 @@ class RouteGateway:
 
         When too many wait they are refused, and their carrier sends them again.
         """
-        route_id = self.route.id
         if self._around.settler.full and self.link is not None:
             self.link.acknowledge([one.token for one in receipts], accepted=False)
             return
-        self._around.settler.receipts(
-            [
-                Receipt(
-                    route_id, one.provider_message_id, one.state, one.error_code, one.error,
-                    one.done_us, one.recipient, one.sender, one.raw, Token(self, one.token),
-                )
-                for one in receipts
-            ]
-        )  # fmt: skip
+        ours = told.receipts(self.route.id, receipts, lambda token: Token(self, token))
+        self._around.settler.receipts(ours)
 
     def on_inbound(self, messages: list[Inbound]) -> None:
         """Replies of one read; their carrier is answered once they are stored."""
@@ -173,6 +158,8 @@ class RouteGateway:
             else:
                 # 0 means that the window is what is waited for, and the link tells of room.
                 seconds = self.throttle.ready_in(self._around.clock()) or POLL_SECONDS
+        # Zero is past: the sweep has its own pace.
+        seconds = min(seconds, self._contact.due_in(self._around.clock()) or POLL_SECONDS)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), min(seconds, POLL_SECONDS))
         self._wake.clear()
@@ -181,10 +168,16 @@ class RouteGateway:
         await self._resolve_doubt()
         await self._put_back()
         now = self._around.clock()
-        if not self._ready(now):
-            if self.down and now >= self._sweep_at:
-                self._sweep_at = now + SWEEP_SECONDS
-                await self._sweep()
+        ready = self._ready(now)
+        down = self._contact.down(now)
+        throttle, load = self.throttle, self._around.load
+        load.set_down(self.route.id, down=down)
+        load.set_rate(self.route.id, throttle.rate if throttle.throttled else 0.0)
+        if down and now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_SECONDS
+            await self._sweep(first=not self._swept_down)
+        self._swept_down = down
+        if not ready:
             return False
         await self._extend(now)
         await self._fill()
@@ -195,16 +188,13 @@ class RouteGateway:
         return True
 
     def _ready(self, now: float) -> bool:
-        """Whether the link stands and this process may use it; notes since when it is down."""
+        """Whether the link stands and this process may use it; notes since when it is away."""
         link = self.link
-        if link is not None and link.up and now < self.may_send_until:
-            self._down_since = None
-            self._around.load.set_down(self.route.id, down=False)
-            return True
-        if self._down_since is None:
-            self._down_since = now
-        self._around.load.set_down(self.route.id, down=self.down)
-        return False
+        if link is None or not link.up or now >= self.may_send_until:
+            self._contact.gone(now)
+            return False
+        self._contact.linked(now, full=link.free <= 0 < link.in_flight)
+        return True
 
     async def _fill(self) -> None:
         """Opens items: enough for the next writes, OTP at once, and other accounts' in turn."""
@@ -354,8 +344,11 @@ class RouteGateway:
             self._extend_at = now + EXTEND_SECONDS
             await self._consumer.extend(self._buffer.ids)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, *, first: bool) -> None:
         """While down: what has another route goes there, what expired ends, the rest waits."""
+        if first:
+            # What waits to be sent again here need not wait to go elsewhere.
+            await self._claims.hasten(self.route)
         while True:
             if len(self._buffer) < ITEMS_OPEN_MAX:
                 await self._open(ITEMS_OPEN_MAX - len(self._buffer))

@@ -31,6 +31,7 @@ class RouteLoad:
         self.down: set[int] = set()
         # By route and whether it is OTP, which has a room of its own: nothing else may fill it.
         self._lying: dict[tuple[int, bool], int] = {}
+        self._rates: dict[int, float] = {}
 
     def add(self, route_id: int, lane: str, messages: int) -> None:
         """Messages were put into a route's queue (negative: taken out)."""
@@ -43,11 +44,24 @@ class RouteLoad:
 
     def room(self, route: Route, lane: str) -> int:
         """How many more messages of a lane may be put before a route; 0 or less: none."""
-        return lying_max(route) - self._lying.get((route.id, lane == OTP), 0)
+        return self.most(route) - self._lying.get((route.id, lane == OTP), 0)
+
+    def most(self, route: Route) -> int:
+        """How many messages may lie before a route at the rate that its carrier allows now."""
+        rate = self._rates.get(route.id)
+        most = lying_max(route)
+        return most if rate is None else max(1, min(most, int(SECONDS_LYING * rate)))
 
     def drained(self, route: Route, lane: str) -> bool:
         """Whether so much of what lay before a route is gone that more is worth a turn."""
-        return self.room(route, lane) > lying_max(route) // 4
+        return self.room(route, lane) > self.most(route) // 4
+
+    def set_rate(self, route_id: int, rate: float) -> None:
+        """The carrier throttles: so many segments a second for now; 0 = as set."""
+        if rate > 0:
+            self._rates[route_id] = rate
+        else:
+            self._rates.pop(route_id, None)
 
     def set_down(self, route_id: int, *, down: bool) -> None:
         """A route lost its carrier, or found it again."""

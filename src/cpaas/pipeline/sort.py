@@ -25,6 +25,7 @@ RECHECK_US: Final = 60_000_000
 REST_DELAY_MS: Final = 200
 #: messages of several items that are put into one; an item that holds more stays as it is.
 TOGETHER_MAX: Final = 100
+PIECE_MIN: Final = 10
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -107,9 +108,14 @@ class Sorter:
             return
         for (plan, messages), is_full in zip(groups, full, strict=True):
             if is_full:
-                self._publish_rest(envelope, messages)
-            else:
-                self._publish(envelope, plan, messages)
+                self._publish_rest(envelope, messages, REST_DELAY_MS)
+                continue
+            most = self._piece(plan)
+            self._publish(envelope, plan, messages[:most])
+            if len(messages) > most:
+                # In its old place: what others wait for is their turn, not the end of a list.
+                aged_ms = (messages[0].created_us - self.now_us) // 1000
+                self._publish_rest(envelope, messages[most:], min(-1, aged_ms))
         self.done.append(item.id)
 
     def _is_old(self, envelope: Envelope) -> bool:
@@ -220,6 +226,10 @@ class Sorter:
         open_one.messages.extend(messages)
         self._load.add(route.id, envelope.lane, len(messages))
         self._added.append((route.id, envelope.lane, len(messages)))
+
+    def _piece(self, plan: Plan) -> int:
+        """How much of one item goes at once: a list must not take all of a slow route's room."""
+        return max(PIECE_MIN, self._load.most(self.snapshot.routes[plan.route_ids[0]]) // 4)
 
     def _publish_rest(
         self, envelope: Envelope, messages: list[Outgoing], delay_ms: int = REST_DELAY_MS

@@ -41,8 +41,9 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The document `route.settings`; every field has the value that most carriers want.
 
     None for a TON or NPI means: by the form of the address. gsm_charset: what data_coding 0 means
-    to this carrier. dlt: field of the message's DLT data -> TLV; an empty table sends none.
-    dlt_chain, dlt_tm_id: see `dlt_chain.chained`. dlt_dialect: whose codes its receipts carry.
+    to this carrier. bind_tps: segments a second on one bind, 0 = the route's rate alone. dlt: field
+    of the message's DLT data -> TLV; an empty table sends none. dlt_chain, dlt_tm_id: see
+    `dlt_chain.chained`. dlt_dialect: whose codes its receipts carry.
     """
 
     source_ton: Byte | None = None
@@ -62,6 +63,7 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dlt_codes: dict[str, str] = {}
     addr_ton: Byte = 0
     addr_npi: Byte = 0
+    bind_tps: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     address_range: Annotated[str, msgspec.Meta(max_length=40)] = ""
     response_timeout_seconds: Seconds = 60.0
     enquire_link_seconds: Seconds = 30.0

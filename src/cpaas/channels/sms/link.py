@@ -18,6 +18,7 @@ from cpaas.channels.sms.callbacks import inbound_of, receipt_of
 from cpaas.channels.sms.config import SmsSettings, id_mode, scrub_codes, tls_context
 from cpaas.channels.sms.payloads import cancel_request, submit_parts
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
+from cpaas.kit.bucket import Bucket
 from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.smpp.client import BindParams, Client
 from cpaas.smpp.errors import EncodeError
@@ -64,17 +65,21 @@ class SmppLink:
         sink: Sink,
         *,
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._mode = id_mode(route)
         self._sink = sink
         self._clock_us = clock_us
+        self._clock = clock
         self._reference = self._clock_us() % REFERENCE_MAX
         self._window = max(1, route.window_size)
         # Parts of a message that has more of them than the whole window.
         self._rest: dict[int, deque[tuple[_Tag, Any]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         tls = tls_context(settings)
+        self._paces: dict[int, Bucket] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
         self._senders: list[Client] = []
         self._clients: list[Client] = []
         for _ in range(route.binds):
@@ -83,6 +88,8 @@ class SmppLink:
                 self._clients.append(client)
                 if kind != "rx":
                     self._senders.append(client)
+                    if settings.bind_tps:
+                        self._paces[id(client)] = Bucket(settings.bind_tps, clock())
 
     @property
     def up(self) -> bool:
@@ -126,7 +133,9 @@ class SmppLink:
             self._reference = self._reference % REFERENCE_MAX + 1
             message.parts_ref = self._reference
         total, parts = submit_parts(self._settings, message, self._clock_us())
-        return Prepared(envelope, message, min(len(parts), self._window), parts, total)
+        # What a bind may not write at once follows as its pace allows.
+        slots = min([len(parts), self._window, *(pace.burst for pace in self._paces.values())])
+        return Prepared(envelope, message, slots, parts, total)
 
     def send(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Writes each bind's share in one write; returns those of which nothing was written."""
@@ -187,6 +196,8 @@ class SmppLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for timer in self._timers.values():
+            timer.cancel()
 
     # What the clients tell
 
@@ -243,18 +254,42 @@ class SmppLink:
             self._sink.on_inbound(inbound)
 
     def _free(self, client: Client) -> int:
-        return 0 if self._rest.get(id(client)) else client.free
+        return 0 if self._rest.get(id(client)) else self._room(client)
+
+    def _room(self, client: Client) -> int:
+        """Free slots, or fewer where the bind has a pace of its own."""
+        pace = self._paces.get(id(client))
+        return client.free if pace is None else min(client.free, pace.available(self._clock()))
 
     def _write_rest(self, bind: Client) -> None:
         rest = self._rest.get(id(bind))
         if rest:
-            self._submit(bind, [rest.popleft() for _ in range(min(len(rest), bind.free))])
+            self._submit(bind, [rest.popleft() for _ in range(min(len(rest), self._room(bind)))])
+
+    def _paced(self, client: Client, count: int) -> None:
+        """So many were written: when the pace forbids more, a timer tells when it allows it."""
+        pace = self._paces.get(id(client))
+        if pace is None:
+            return
+        now = self._clock()
+        pace.take(count, now)
+        if id(client) not in self._timers and pace.available(now) < 1:
+            loop = asyncio.get_running_loop()
+            self._timers[id(client)] = loop.call_later(pace.ready_in(now), self._on_pace, client)
+
+    def _on_pace(self, client: Client) -> None:
+        del self._timers[id(client)]
+        if client.bound:
+            self._write_rest(client)
+            self._paced(client, 0)
+        self._sink.on_change()
 
     def _submit(self, client: Client, share: list[tuple[_Tag, Any]]) -> None:
         """Writes a share; a message that fits into no PDU ends alone and holds up no other."""
         while share:
             try:
                 client.submit(share)
+                self._paced(client, len(share))
             except EncodeError as error:
                 bad = share[error.index][0][0]
                 rest = self._rest.get(id(client), ())
