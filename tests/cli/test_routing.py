@@ -1,5 +1,6 @@
 """The commands about rules, strategies, routes' reasons and admin keys, as a person runs them."""
 
+import psycopg
 from tests.cli.test_commands import Run, one, run
 
 from cpaas.kit.secrets import api_key_digest
@@ -66,6 +67,32 @@ def test_strategies(run: Run) -> None:
         (["show", "nope"], "no strategy"),
     ):
         assert told in run("strategy", *words, code=1)["error"]
+
+
+def test_best_delivery_and_what_lacks_a_receipt(run: Run, dsn: str) -> None:
+    two_routes(run)
+    made = run("strategy", "create", "best", "--kind", "best_delivery", "--route", "r1:70",
+               "--route", "r2:30", "--settings", '{"step": 5}', "--no-receipt", "all",
+               "--no-receipt-seconds", "90")  # fmt: skip
+    assert (made["settings"], made["no_receipt"], made["no_receipt_seconds"]) == (
+        {"step": 5}, "all", 90
+    )  # fmt: skip
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO strategy_change (strategy_id, kind, reason, route_ids, before, after)"
+            " SELECT 1, 'slow', 'late', array_agg(id ORDER BY id), '{70,30}', '{65,35}' FROM route"
+        )
+    (change,) = run("strategy", "history", "best")["changes"]
+    assert (change["routes"], change["after"], change["reason"]) == (["r1", "r2"], [65, 35], "late")
+    for words, told in (
+        (["--settings", '{"step": 0}'], "step"),
+        (["--settings", '{"stride": 1}'], "stride"),
+        (["--settings", "x"], "no JSON"),
+        (["--no-receipt", "some"], "without a receipt"),
+        (["--no-receipt-seconds", "5"], "out of range"),
+        (["--kind", "failover", "--settings", '{"step": 5}'], "no settings"),
+    ):
+        assert told in run("strategy", "update", "best", *words, code=1)["error"]
 
 
 def test_a_route_is_explained_by_what_routes(run: Run) -> None:

@@ -5,11 +5,17 @@ from collections import Counter
 from typing import Any
 
 import msgspec
-from tests.gateway.harness import Gateway, gateway_world, routed_to, smsc, until
+from tests.gateway.harness import Gateway, gateway_world, now_us, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
 from tests.pipeline.test_route import rule
+from tests.pipeline.world import INSTANCE
 
+from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.topology import unreceipted_queue
+from cpaas.pipeline.best_delivery import sweep_best_delivery
+from cpaas.pipeline.no_receipt import ReceiptWatch
 from cpaas.simulators.smsc import SimulatedSmsc
+from cpaas.smpp.status import CommandStatus
 from cpaas.snapshot.types import Member, Route, Strategy
 
 
@@ -117,3 +123,61 @@ async def test_two_carriers_share_by_weight_and_each_bind_keeps_its_pace(dsn: st
         counts = Counter({1: len(one.messages(100)), 2: len(two.messages(100))})
         assert counts == {1: 20, 2: 20}
         assert all(message.complete for message in one.messages(100))
+
+
+async def test_an_otp_that_no_receipt_comes_for_goes_by_the_next_route(dsn: str) -> None:
+    async with smsc() as (mute, port), smsc() as (other, other_port), gateway_world(dsn) as world:
+        mute.decider.decide = _without_receipt(mute.decider.decide)  # type: ignore[method-assign]
+        watch = ReceiptWatch(
+            world.pool, EmbeddedConsumer(world.pool, unreceipted_queue("sms"), INSTANCE),
+            lambda: world.snapshot, INSTANCE, now_us,
+        )  # fmt: skip
+        task = asyncio.create_task(watch.run())
+        routes = routed_to(port, 1), routed_to(other_port, 2)
+        strategy(world, "failover", *routes, no_receipt_seconds=1)
+        await until(lambda: bound(world))
+        await world.send(5, lane="otp")
+        await world.settled(DELIVERED=5)
+        assert (mute.stats.submits, other.stats.submits) == (5, 5)
+        task.cancel()
+        await world.money_adds_up()
+
+
+def _without_receipt(decide: Any) -> Any:
+    return lambda pdu: msgspec.structs.replace(decide(pdu), state=None)
+
+
+async def test_best_delivery_leaves_a_carrier_that_errs_with_the_reason(dsn: str) -> None:
+    async with smsc() as (bad, port), smsc() as (good, other_port), gateway_world(dsn) as world:
+        decide = bad.decider.decide
+
+        def refuses(pdu: Any) -> Any:
+            return msgspec.structs.replace(
+                decide(pdu), status=int(CommandStatus.ESME_RPROHIBITED), state=None
+            )
+
+        bad.decider.decide = refuses  # type: ignore[method-assign]
+        await world.pool.execute(
+            "INSERT INTO route (id, name, channel) VALUES (1, 'smpp1', 'sms'), (2, 'smpp2', 'sms')"
+        )
+        await world.pool.execute(
+            "INSERT INTO strategy (id, name, channel, kind) VALUES (1, 's1', 'sms',"
+            " 'best_delivery')"
+        )
+        await world.pool.execute(
+            "INSERT INTO strategy_member (strategy_id, route_id, position) VALUES (1, 1, 1),"
+            " (1, 2, 2)"
+        )
+        strategy(world, "best_delivery", routed_to(port, 1), routed_to(other_port, 2))
+        await until(lambda: bound(world))
+        await world.send(60, each=30)
+        await world.settled(DELIVERED=60)
+        assert (bad.stats.submits, good.stats.submits) == (30, 60)
+        await world.host._count()
+        world.now_us = now_us()
+        async with world.pool.acquire() as connection, connection.transaction():
+            assert await sweep_best_delivery(connection, world.context()) == 1
+        shares = await world.pool.fetch("SELECT share FROM strategy_member ORDER BY position")
+        assert [row[0] for row in shares] == [40, 60]
+        reason = await world.pool.fetchval("SELECT reason FROM strategy_change")
+        assert reason == "30 of 30 answers within a minute were errors"

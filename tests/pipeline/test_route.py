@@ -10,6 +10,7 @@ from tests.pipeline.world import INSTANCE, World, account, data_plane_pool, rout
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, pack, unpack
+from cpaas.pipeline import route_queries
 from cpaas.pipeline.load import RouteLoad
 from cpaas.pipeline.route import Router
 from cpaas.snapshot.types import Member, Route, Rule, Snapshot, Strategy
@@ -224,6 +225,21 @@ async def test_routes_that_are_down_go_last(step: Step) -> None:
     (routed,) = await step.routed("smpp2")
     assert routed.plan == [2, 1]
     assert "down: smpp1" in routed.decision
+
+
+async def test_a_route_that_another_process_holds_and_finds_down_goes_last(step: Step) -> None:
+    other = await step.world.pool.fetchval(
+        "INSERT INTO service_instance (service) VALUES ('cpaas-sms') RETURNING id"
+    )
+    await step.world.pool.execute(
+        "INSERT INTO route_state (route_id, instance_id, state) VALUES (1, $1, 'down')", other
+    )
+    await step.message()
+    await step.router.turn()
+    assert [e.plan for e in await step.routed("smpp2")] == [[2, 1]]
+    # A dead holder says nothing any more.
+    await step.world.pool.execute("UPDATE service_instance SET stopped_at = now()")
+    assert await route_queries.down_elsewhere(step.world.pool, INSTANCE) == frozenset()
 
 
 async def test_what_comes_back_from_a_route_that_was_switched_off_is_planned_anew(

@@ -18,6 +18,7 @@ from cpaas.kit.money import show
 from cpaas.messages.statuses import TRANSITIONS
 from cpaas.messages.timeline import timeline
 from cpaas.messages.types import Finish
+from cpaas.pipeline.no_receipt_queries import with_carrier
 from cpaas.pipeline.transitions import Context, finish
 
 DAY_US: Final = 86_400_000_000
@@ -210,6 +211,12 @@ async def cancel_message(api: Api, caller: Caller, id: str) -> MessageView:  # n
     )  # fmt: skip
     async with api.pool.acquire() as connection, connection.transaction():
         applied = await finish(connection, context, [asked])
+        if applied and await with_carrier(connection, key):
+            # It waits for another route, but one has it or a part of it: nothing is taken back.
+            raise ProblemError(
+                409, "already_claimed", "A carrier has the message or a part of it already.",
+                title="Too late to cancel",
+            )  # fmt: skip
     row = await queries.message(api.pool, account_id, key)
     if not applied and row["status"] != "CANCELLED":
         raise ProblemError(

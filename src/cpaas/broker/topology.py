@@ -17,6 +17,11 @@ def revoke_queue(channel: str) -> str:
     return f"cpaas.{channel}.revoke"
 
 
+def unreceipted_queue(channel: str) -> str:
+    """The queue of messages whose receipt is waited for: sms -> cpaas.sms.unreceipted."""
+    return f"cpaas.{channel}.unreceipted"
+
+
 def gateway_queue(route_name: str) -> str:
     """The queue of one route: smpp1 -> submit_smpp1."""
     return f"submit_{route_name}"

@@ -9,7 +9,7 @@ from cpaas.cli import output
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Choose among several routes.")
 Name = Annotated[str, typer.Argument(help="The strategy's name, such as india.")]
-KIND_HELP = "failover, round_robin, weighted, least_cost, sticky or time_of_day."
+KIND_HELP = "failover, round_robin, weighted, least_cost, best_delivery, sticky or time_of_day."
 ROUTE_HELP = (
     "A route, in order: NAME, NAME:WEIGHT, or for time_of_day NAME@09:00-21:00 or "
     "NAME@mon-fri,09:00-21:00."
@@ -18,16 +18,29 @@ Overflow = Annotated[
     bool | None,
     typer.Option("--overflow/--no-overflow", help="A full route lets the next one take over."),
 ]
+NoReceipt = Annotated[
+    str | None,
+    typer.Option(help="Whose messages go on without a receipt: off, otp (as a rule) or all."),
+]
+NoReceiptSeconds = Annotated[
+    int | None, typer.Option(help="How long a receipt is waited for; 60 as a rule.")
+]
+Settings = Annotated[
+    str | None, typer.Option(help='best_delivery\'s limits, as JSON: {"step": 5}.')
+]
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913 one option per field of the screen
     name: Name,
     *,
     kind: Annotated[str, typer.Option(help=KIND_HELP)],
     route: Annotated[list[str], typer.Option(help=ROUTE_HELP)],
     channel: Annotated[str, typer.Option(help="sms, whatsapp, rcs or voice.")] = "sms",
     overflow: Overflow = None,
+    no_receipt: NoReceipt = None,
+    no_receipt_seconds: NoReceiptSeconds = None,
+    settings: Settings = None,
     inactive: Annotated[bool, typer.Option("--inactive", help="Leave it off.")] = False,
     json: output.Json = False,
 ) -> None:
@@ -38,7 +51,9 @@ def create(
 
     wanted = NewStrategy(
         name=name, channel=channel, kind=kind, members=[_member(one) for one in route],
-        active=not inactive, overflow=overflow is not False,
+        active=not inactive, overflow=overflow is not False, no_receipt=no_receipt or "otp",
+        no_receipt_seconds=60 if no_receipt_seconds is None else no_receipt_seconds,
+        settings=_document(settings) or {},
     )  # fmt: skip
 
     async def work(connection: Any) -> StrategyRow:
@@ -48,7 +63,7 @@ def create(
 
 
 @app.command()
-def update(
+def update(  # noqa: PLR0913 one option per field of the screen
     name: Name,
     *,
     kind: Annotated[str | None, typer.Option(help=KIND_HELP)] = None,
@@ -56,6 +71,9 @@ def update(
         list[str] | None, typer.Option(help=f"All of its routes anew. {ROUTE_HELP}")
     ] = None,
     overflow: Overflow = None,
+    no_receipt: NoReceipt = None,
+    no_receipt_seconds: NoReceiptSeconds = None,
+    settings: Settings = None,
     active: Annotated[bool | None, typer.Option("--active/--inactive", help="On or off.")] = None,
     json: output.Json = False,
 ) -> None:
@@ -66,7 +84,8 @@ def update(
 
     changes = StrategyChanges(
         kind=kind, members=[_member(one) for one in route] if route else None, active=active,
-        overflow=overflow,
+        overflow=overflow, no_receipt=no_receipt, no_receipt_seconds=no_receipt_seconds,
+        settings=_document(settings),
     )  # fmt: skip
 
     async def work(connection: Any) -> StrategyRow:
@@ -112,6 +131,31 @@ def show(name: Name, json: output.Json = False) -> None:
 
 
 @app.command()
+def history(
+    name: Name,
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50,
+    json: output.Json = False,
+) -> None:
+    """Show what best delivery changed and why, newest first."""
+    from cpaas.cli import acting
+    from cpaas.routes import strategies, strategy_queries
+    from cpaas.routes.types import ChangeRow
+
+    async def work(connection: Any) -> list[ChangeRow]:
+        row = await strategies.strategy_named(connection, name)
+        return await strategy_queries.strategy_changes(connection, row.id, limit)
+
+    rows = acting.look(work)
+    if json:
+        output.emit({"name": name, "changes": rows})
+        return
+    output.table(
+        ("time", "why", "reason", "points"),
+        [(r.at.isoformat(timespec="seconds"), r.kind, r.reason, _points(r)) for r in rows],
+    )
+
+
+@app.command()
 def delete(name: Name, json: output.Json = False) -> None:
     """Remove a strategy that no rule leads to any more."""
     from cpaas.cli import acting
@@ -141,6 +185,22 @@ def _member(text: str) -> Any:
         days=[part for part in parts if not part[0].isdigit()],
         hours=[part for part in parts if part[0].isdigit()],
     )  # fmt: skip
+
+
+def _points(row: Any) -> str:
+    moved = zip(row.routes, row.before, row.after, strict=True)
+    return ", ".join(f"{name} {old} -> {new}" for name, old, new in moved if old != new)
+
+
+def _document(text: str | None) -> dict[str, object] | None:
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.MsgspecError as error:
+        raise output.CliError(
+            f"--settings is no JSON object: {error}", """write it like '{"step": 5}'"""
+        ) from error
 
 
 def _routes(row: Any) -> str:

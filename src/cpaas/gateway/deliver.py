@@ -19,6 +19,7 @@ from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.contact import Contact
 from cpaas.gateway.down import sweep
+from cpaas.gateway.quality import Quality
 from cpaas.gateway.throttle import Throttle
 from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
@@ -42,7 +43,9 @@ _log = get_logger(__name__)
 class RouteGateway:
     """Delivers the messages of one route; the sink of its link."""
 
-    def __init__(self, route: Route, around: Around, consumer: Consumer, claims: Claims) -> None:
+    def __init__(
+        self, route: Route, around: Around, consumer: Consumer, claims: Claims, quality: Quality
+    ) -> None:
         self.route = route
         self.link: Link | None = None
         #: the moment of `clock` at which this process may send no more on this route.
@@ -51,6 +54,7 @@ class RouteGateway:
         self._around = around
         self._consumer = consumer
         self._claims = claims
+        self._quality = quality
         self._buffer = Buffer()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -119,6 +123,7 @@ class RouteGateway:
             self._contact.answered()
         answers = told.answers(self.route.id, outcomes, self._around.clock_us())
         self._around.settler.answers(answers)
+        self._quality.outcomes(self.route.id, outcomes)
         self._wake.set()
 
     def on_receipts(self, receipts: list[CarrierReceipt]) -> None:
@@ -131,6 +136,7 @@ class RouteGateway:
             return
         ours = told.receipts(self.route.id, receipts, lambda token: Token(self, token))
         self._around.settler.receipts(ours)
+        self._quality.receipts(self.route.id, receipts)
 
     def on_inbound(self, messages: list[Inbound]) -> None:
         """Replies of one read; their carrier is answered once they are stored."""
@@ -270,7 +276,7 @@ class RouteGateway:
             batch.finishes.append(
                 Finish(
                     message.id, "EXPIRED", batch.at_us, message.attempt, error_code="expired",
-                    error=text, refund="policy" if message.parts_done else "always",
+                    error=text, refund="policy" if message.with_carrier else "always",
                 )
             )  # fmt: skip
             return None
@@ -285,7 +291,8 @@ class RouteGateway:
         batch.finishes.append(
             Finish(
                 message.id, "REJECTED", batch.at_us, message.attempt, self.route.id,
-                error_code=not_encodable.code, error=text, refund="always",
+                error_code=not_encodable.code, error=text,
+                refund="policy" if message.handed else "always",
             )
         )  # fmt: skip
         return None

@@ -31,7 +31,7 @@ def sweep(buffer: Buffer, route: Route, snapshot: Snapshot, load: RouteLoad, now
                 Finish(
                     message.id, "EXPIRED", now_us, message.attempt, error_code="expired",
                     error="Its validity ended while its route was down.",
-                    refund="policy" if message.parts_done else "always",
+                    refund="policy" if message.with_carrier else "always",
                 )
             )  # fmt: skip
         # A message of which the carrier has a part goes no other way.
@@ -52,7 +52,7 @@ def alternatives(route: Route, plan: list[int], snapshot: Snapshot, load: RouteL
     found = []
     for route_id in plan:
         other = snapshot.routes.get(route_id)
-        if other is None or not other.active or route_id == route.id or route_id in load.down:
+        if other is None or not other.active or route_id == route.id or route_id in load.away:
             continue
         found.append(route_id)
     return found

@@ -20,6 +20,7 @@ from cpaas.db.trouble import is_passing
 from cpaas.gateway import queries
 from cpaas.gateway.claims import Claims
 from cpaas.gateway.deliver import RouteGateway
+from cpaas.gateway.quality import Quality
 from cpaas.gateway.queries import RouteStateRow
 from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
@@ -31,6 +32,7 @@ LEASE_SECONDS: Final = 15.0
 #: no more is sent so long before the lease ends, whatever the database's clock says.
 LEASE_MARGIN_SECONDS: Final = 2.0
 STATE_SECONDS: Final = 1.0
+QUALITY_SECONDS: Final = 10.0
 #: how long a link that is replaced waits for the answers to what it wrote.
 DRAIN_SECONDS: Final = 5.0
 LOOP_END_SECONDS: Final = 5.0
@@ -75,6 +77,8 @@ class Host:
         self._shown: dict[int, RouteStateRow] = {}
         self._renew_at = 0.0
         self._state_at = 0.0
+        self._quality = Quality(around.snapshot, around.clock_us)
+        self._quality_at = 0.0
         self._stopping = False
         self._changed = asyncio.Event()
 
@@ -159,6 +163,9 @@ class Host:
         if now >= self._state_at:
             self._state_at = now + STATE_SECONDS
             await self._show()
+        if now >= self._quality_at:
+            self._quality_at = now + QUALITY_SECONDS
+            await self._count()
 
     async def _renew(self, wanted: dict[int, Route]) -> None:
         now = self._around.clock()
@@ -213,7 +220,7 @@ class Host:
             self._pool, consumer, around.snapshot, instance_id=self._instance_id,
             clock_us=around.clock_us,
         )  # fmt: skip
-        gateway = RouteGateway(route, around, consumer, claims)
+        gateway = RouteGateway(route, around, consumer, claims, self._quality)
         wakers.append(gateway)
         gateway.may_send_until = self._leases[route.id]
         try:
@@ -278,6 +285,18 @@ class Host:
             self._around.clock_us() + int(paused * 1_000_000) if paused > 0 else None,
             link.last_error[:500].replace("\0", ""),
         )  # fmt: skip
+
+    async def _count(self) -> None:
+        """Writes what the routes of best delivery strategies did; of others there is nothing."""
+        taken = self._quality.take()
+        if not taken:
+            return
+        try:
+            async with self._pool.acquire() as connection:
+                await queries.add_quality(connection, self._instance_id, taken)
+        except BaseException:
+            self._quality.give_back(taken)
+            raise
 
     async def _show(self) -> None:
         """Writes the states of routes that changed."""

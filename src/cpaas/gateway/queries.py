@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from cpaas.gateway.quality import Counted
+
 
 class Claim(msgspec.Struct, frozen=True):
     """What a claim writes into all messages of a group."""
@@ -113,6 +115,30 @@ async def write_states(connection: Any, instance_id: int, states: Sequence[Route
         [s.binds_up for s in states], [s.binds_wanted for s in states],
         [s.in_flight for s in states], [s.tps_now for s in states],
         [s.throttled_until_us for s in states], [s.last_error for s in states],
+    )  # fmt: skip
+
+
+async def add_quality(
+    connection: Any, instance_id: int, counted: Sequence[tuple[int, int, Counted]]
+) -> None:
+    """Adds what routes did: (route id, minute in Unix microseconds, counts)."""
+    await connection.execute(
+        """
+        INSERT INTO route_quality AS q (route_id, minute, instance_id, answers, errors, in_time,
+            slow, failed)
+        SELECT g.route_id, g.minute, $3, g.answers, g.errors, g.in_time, g.slow, g.failed
+        FROM unnest($1::bigint[], $2::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::bigint[], $8::bigint[])
+            g(route_id, minute, answers, errors, in_time, slow, failed)
+        ON CONFLICT (route_id, minute, instance_id) DO UPDATE SET
+            answers = q.answers + excluded.answers, errors = q.errors + excluded.errors,
+            in_time = q.in_time + excluded.in_time, slow = q.slow + excluded.slow,
+            failed = q.failed + excluded.failed
+        """,
+        [route_id for route_id, _, _ in counted], [minute for _, minute, _ in counted],
+        instance_id, [c.answers for _, _, c in counted], [c.errors for _, _, c in counted],
+        [c.in_time for _, _, c in counted], [c.slow for _, _, c in counted],
+        [c.failed for _, _, c in counted],
     )  # fmt: skip
 
 

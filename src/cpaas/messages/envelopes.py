@@ -45,6 +45,13 @@ class Outgoing(msgspec.Struct, array_like=True):
     parts_ref: int = 0
     #: name of the template it was made from.
     template: str = ""
+    #: an earlier attempt is with a carrier that sent no receipt for it.
+    handed: bool = False
+
+    @property
+    def with_carrier(self) -> bool:
+        """Whether a carrier has it or a part of it already: it is not as if nothing was sent."""
+        return bool(self.parts_done or self.handed)
 
 
 class Envelope(msgspec.Struct, array_like=True):

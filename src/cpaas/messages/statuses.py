@@ -10,8 +10,20 @@ Status = Literal[
 #: status -> the statuses that may follow it. A final status has none (READ may follow DELIVERED).
 TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
     "SCHEDULED": frozenset({"QUEUED", "REJECTED", "BLOCKED", "CANCELLED", "EXPIRED"}),
-    # QUEUED -> FAILED is a technical failure before any carrier took it.
-    "QUEUED": frozenset({"SENDING", "REJECTED", "BLOCKED", "CANCELLED", "EXPIRED", "FAILED"}),
+    # QUEUED -> FAILED is a technical failure before any carrier took it. QUEUED -> DELIVERED: the
+    # receipt of an earlier attempt came while another route was to be tried; it is not, then.
+    "QUEUED": frozenset(
+        {
+            "SENDING",
+            "DELIVERED",
+            "READ",
+            "REJECTED",
+            "BLOCKED",
+            "CANCELLED",
+            "EXPIRED",
+            "FAILED",
+        }
+    ),
     # SENDING -> QUEUED is another attempt; a receipt may come before the answer.
     "SENDING": frozenset(
         {"QUEUED", "SUBMITTED", "DELIVERED", "READ", "FAILED", "REJECTED", "EXPIRED", "BLOCKED"}

@@ -17,6 +17,7 @@ from cpaas.messages import queries, receipt_queries
 from cpaas.messages.envelopes import LANE_NUMBER, MAX_MESSAGES, Outgoing, pack
 from cpaas.messages.receipt_queries import NewPart
 from cpaas.messages.types import Applied, CounterKey, Counts, Finish, Note
+from cpaas.pipeline.no_receipt import awaited
 from cpaas.pipeline.transitions import MINUTE_US, Context, finish
 from cpaas.pipeline.types import Answer
 
@@ -57,6 +58,7 @@ async def commit_answers(connection: Any, context: Context, answers: Sequence[An
     notes: list[Note] = []
     again: list[tuple[Answer, Again]] = []
     late: list[Answer] = []
+    submitted: list[Answer] = []
     for answer, step in zip(answers, steps, strict=True):
         done = applied.get((answer.message.id, answer.message.attempt))
         if step.finish is not None and done is None:
@@ -66,12 +68,16 @@ async def commit_answers(connection: Any, context: Context, answers: Sequence[An
             notes.append(_note(answer, step))
         if step.again is not None:
             again.append((answer, _fenced(step.again, done)))
+        elif answer.error is None and answer.envelope.strategy_id:
+            submitted.append(answer)
     if late:
         notes += await _late(connection, late)
         await _late_costs(connection, context, late)
     await queries.note(connection, notes)
+    items = awaited(context, submitted) if submitted else []
     if again:
-        await embedded.publish(connection, _items(context, again))
+        items += _items(context, again)
+    await embedded.publish(connection, items)
 
 
 def decide(context: Context, answer: Answer) -> Step:
@@ -85,6 +91,10 @@ def decide(context: Context, answer: Answer) -> Step:
     if error.then in {"reject", "fail"}:
         return _end(answer, error, partly=partly)
     route_id = None if partly else _next_route(context, answer)
+    if route_id is not None and error.code == "carrier_queue_full":
+        strategy = context.snapshot.strategies.get(answer.envelope.strategy_id)
+        if strategy is not None and strategy.overflow:
+            return _again(answer, route_id, 0.0)
     waits = error.retry_seconds or (PARTLY_ACCEPTED_RETRY_SECONDS if partly else 0.0)
     # A partly accepted message stays on its route, whatever the error is.
     may_wait = partly or error.max_tries > 0
@@ -115,6 +125,8 @@ def _submitted(context: Context, answer: Answer) -> Finish:
 
 
 def _end(answer: Answer, error: CarrierError, *, partly: bool) -> Step:
+    # What another attempt handed to a carrier may have arrived: it is not as if nothing was sent.
+    partly = partly or answer.message.handed
     return Step(
         Finish(
             answer.message.id,

@@ -29,9 +29,16 @@ class RouteLoad:
 
     def __init__(self) -> None:
         self.down: set[int] = set()
+        #: routes whose holder is another process, which says that they are down.
+        self.elsewhere: frozenset[int] = frozenset()
         # By route and whether it is OTP, which has a room of its own: nothing else may fill it.
         self._lying: dict[tuple[int, bool], int] = {}
         self._rates: dict[int, float] = {}
+
+    @property
+    def away(self) -> frozenset[int]:
+        """Routes without a carrier, as whoever holds them sees it."""
+        return self.elsewhere.union(self.down) if self.down or self.elsewhere else self.elsewhere
 
     def add(self, route_id: int, lane: str, messages: int) -> None:
         """Messages were put into a route's queue (negative: taken out)."""

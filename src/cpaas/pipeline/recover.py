@@ -16,6 +16,7 @@ from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
 from cpaas.pipeline import overdue, recover_queries, unknown
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
+from cpaas.pipeline.best_delivery import sweep_best_delivery
 from cpaas.pipeline.expire import ITEMS_MAX, ExpiredWaiting
 from cpaas.pipeline.transitions import Context
 from cpaas.snapshot.types import Snapshot
@@ -72,6 +73,7 @@ def jobs(wait_us: int = unknown.WAIT_US) -> list[Job]:
         Job(6, "stranded messages", hour, overdue.sweep_stranded),
         Job(7, "partitions", hour, overdue.sweep_partitions),
         Job(9, "expired", 20 * second, ExpiredWaiting().sweep, full=ITEMS_MAX),
+        Job(21, "best delivery", 10 * second, sweep_best_delivery),
         Job(8, "old rows", 60 * second, overdue.sweep_old_rows, full=overdue.DELETE_MAX),
     ]
 

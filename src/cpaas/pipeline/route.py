@@ -167,6 +167,7 @@ class Router:
         queues = {gateway_queue(route.name): route.id for route in routes}
         async with self._pool.acquire() as connection:
             lying = await embedded.lying(connection, list(queues))
+            self._load.elsewhere = await route_queries.down_elsewhere(connection, self._instance_id)
         self._load.resync({(queues[queue], otp): count for (queue, otp), count in lying.items()})
 
     async def _route(self, snapshot: Snapshot, items: Sequence[Item]) -> bool:

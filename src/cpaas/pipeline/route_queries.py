@@ -26,3 +26,14 @@ async def lock_waiting(connection: Any, ids: Sequence[bytes]) -> set[bytes]:
         ids, ids[0], ids[-1],
     )  # fmt: skip
     return {row[0] for row in rows}
+
+
+async def down_elsewhere(connection: Any, instance_id: int) -> frozenset[int]:
+    """Routes that living processes other than this one hold and have no carrier on."""
+    rows = await connection.fetch(
+        """SELECT s.route_id FROM route_state s JOIN service_instance i ON i.id = s.instance_id
+           WHERE s.state IN ('down', 'fault') AND s.instance_id <> $1 AND i.stopped_at IS NULL
+             AND i.heartbeat_at > now() - interval '15 seconds'""",
+        instance_id,
+    )
+    return frozenset(row[0] for row in rows)

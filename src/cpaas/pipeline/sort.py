@@ -192,7 +192,7 @@ class Sorter:
 
         Of a strategy's routes those with room go before those without.
         """
-        down = self._load.down
+        down = self._load.away
         up = [one for one in plan.route_ids[: plan.overflow] if one not in down]
         if len(up) > 1 and not self._has_room(up[0], lane):
             roomy = [one for one in up if self._has_room(one, lane)]
@@ -241,7 +241,7 @@ class Sorter:
         self.finishes.append(
             Finish(
                 message.id, status, self.now_us, message.attempt,  # type: ignore[arg-type]
-                error_code=code, error=text, refund="always",
+                error_code=code, error=text, refund="policy" if message.handed else "always",
             )
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from cpaas.routes.types import MemberRow, NewMember, NewStrategy, StrategyRow
+from cpaas.routes.types import ChangeRow, MemberRow, NewMember, NewStrategy, StrategyRow
 
 _STRATEGY: Final = """
     SELECT s.id, s.name, s.channel, s.kind, s.active, s.overflow, s.no_receipt,
@@ -87,6 +87,22 @@ async def strategies(
         msgspec.structs.replace(_row(row), members=await _members(connection, row["id"]))
         for row in rows
     ]
+
+
+async def strategy_changes(
+    connection: asyncpg.Connection, strategy_id: int, most: int
+) -> list[ChangeRow]:
+    """The latest changes that best delivery made, newest first."""
+    rows = await connection.fetch(
+        """SELECT c.at, c.kind, c.reason, c.before, c.after,
+             array(SELECT coalesce(r.name, u.id::text) FROM unnest(c.route_ids)
+                   WITH ORDINALITY u(id, place) LEFT JOIN route r ON r.id = u.id
+                   ORDER BY u.place) AS routes
+           FROM strategy_change c WHERE c.strategy_id = $1
+           ORDER BY c.at DESC, c.id DESC LIMIT $2""",
+        strategy_id, most,
+    )  # fmt: skip
+    return [ChangeRow(**row) for row in rows]
 
 
 async def delete_strategy(connection: asyncpg.Connection, strategy_id: int) -> None:

@@ -1,5 +1,7 @@
 """What the operator says about a route or a rule, and what a list of them shows."""
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -205,3 +207,14 @@ class StrategyRow(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, object]
     rules: int
     members: list[MemberRow] = []
+
+
+class ChangeRow(msgspec.Struct, frozen=True):
+    """A change of a best delivery strategy's weights: the points of each route, and why."""
+
+    at: datetime
+    kind: str
+    reason: str
+    routes: list[str]
+    before: list[int]
+    after: list[int]

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from cpaas.broker.embedded import EmbeddedConsumer
-from cpaas.broker.topology import revoke_queue, submit_queue
+from cpaas.broker.topology import revoke_queue, submit_queue, unreceipted_queue
 from cpaas.broker.wakeups import QueueWakeups
 from cpaas.channels.registry import CHANNELS
 from cpaas.config import Settings
@@ -29,6 +29,7 @@ from cpaas.gateway.types import Around
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
 from cpaas.pipeline.load import RouteLoad
+from cpaas.pipeline.no_receipt import ReceiptWatch
 from cpaas.pipeline.recover import run_sweeps
 from cpaas.pipeline.route import Router
 from cpaas.pipeline.settle import Settler
@@ -118,6 +119,10 @@ class _Sms:
         self.router = Router(
             pool, consumer, snapshot, self.load, channel=CHANNEL, instance_id=instance_id
         )
+        self._receipt_watch = ReceiptWatch(
+            pool, EmbeddedConsumer(pool, unreceipted_queue(CHANNEL), instance_id), snapshot,
+            instance_id, _now_us,
+        )  # fmt: skip
         self._sweeps = run_sweeps(
             pool, snapshot, instance_id, _now_us,
             unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
@@ -143,6 +148,7 @@ class _Sms:
         self._task("gateway", self.host.run())
         self._task("route", self.router.run())
         self._task("revoke", self.revoker.run())
+        self._task("receipt watch", self._receipt_watch.run())
         self._task("sweeps", self._sweeps)
 
     async def ended(self) -> None:
@@ -152,6 +158,7 @@ class _Sms:
     async def stop(self, seconds: float) -> None:
         """Takes no more, waits for answers, commits them."""
         self._names["sweeps"].cancel()
+        self._names["receipt watch"].cancel()
         self.router.stop()
         await self.host.stop(seconds * DRAIN_SHARE)
         with contextlib.suppress(TimeoutError):

@@ -28,6 +28,7 @@ from cpaas.schema.models.operations import (
     ServiceInstance,
     ServiceState,
 )
+from cpaas.schema.models.quality import RouteQuality, StrategyChange
 from cpaas.schema.models.reports import (
     CounterDay,
     CounterError,
@@ -63,7 +64,8 @@ __all__ = [
     "CounterPlatformMinute", "DeadLetter", "DltTemplate", "ExportJob", "IdempotencyKey",
     "InboundKeyword", "InboundMessage", "InboundNumber", "InboundPart", "LedgerEntry", "Message",
     "MessageEvent", "MessagePart", "PlatformSetting", "Price", "ProviderId", "QueueItem", "Route",
-    "RouteCost", "RouteLease", "RouteState", "RoutingRule", "Sender", "ServiceInstance",
-    "ServiceState", "SmppCredential", "Strategy", "StrategyMember", "UnmatchedReceipt", "User",
-    "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "RouteCost", "RouteLease", "RouteQuality", "RouteState", "RoutingRule", "Sender",
+    "ServiceInstance", "ServiceState", "SmppCredential", "Strategy", "StrategyChange",
+    "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
+    "WebhookEndpoint",
 ]  # fmt: skip
