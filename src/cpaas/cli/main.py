@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "inbound": Entry("inbound", "Look at replies; set STOP's words."),
     "deadletter": Entry("deadletter", "Look at dead letters, replay, discard."),
     "receipt": Entry("receipt", "Look at receipts without a message."),
+    "held": Entry("held", "Decide about messages that a restored backup had under way."),
     "audit": Entry("audit", "Show and check the audit log."),
     "db": Entry("db", "Work on the database."),
     "serve": Entry("serve", "Run one service in the foreground."),

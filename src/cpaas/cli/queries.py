@@ -151,3 +151,12 @@ async def count_stuck(connection: asyncpg.Connection, since: UUID, most: int) ->
 async def limit_statements(connection: asyncpg.Connection, seconds: int) -> None:
     """Ends statements of this transaction that take longer."""
     await connection.execute("SELECT set_config('statement_timeout', $1, true)", f"{seconds}s")
+
+
+async def live_instances(connection: asyncpg.Connection) -> list[str]:
+    """Services that run somewhere: their hearts beat within the last 15 seconds."""
+    rows = await connection.fetch(
+        """SELECT DISTINCT service || ' on ' || host AS name FROM service_instance
+           WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '15 seconds' ORDER BY 1"""
+    )
+    return [row[0] for row in rows]

@@ -56,6 +56,23 @@ def choose(data: Path, account: Account | None) -> Binaries:
     )
 
 
+def client(name: str, server_major: int) -> Path:
+    """A program that talks to servers, such as pg_dump, no older than the server."""
+    found = sorted(
+        (binaries.major, binaries.folder / name)
+        for binaries in _candidates()
+        if (binaries.folder / name).is_file()
+    )
+    for major, path in found:
+        if major >= server_major:
+            return path
+    versions = ", ".join(str(major) for major, _ in found) or "none"
+    raise DatabaseError(
+        f"the server is PostgreSQL {server_major}; {name} is installed in: {versions}",
+        f"install the client programs of PostgreSQL {server_major} or newer",
+    )
+
+
 def data_major(data: Path) -> int | None:
     """The major version that made a data folder, None if there is no such folder yet."""
     try:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from cpaas.db import queries
+from cpaas.db import queries, schema_version
 from cpaas.db.binaries import DatabaseError
 from cpaas.kit.child import dies_with_parent
 
@@ -31,7 +31,11 @@ async def migrate(
     *,
     said: Callable[[str], None] = silent,
 ) -> None:
-    """Applies what is missing, telling each step and, to `said`, every line of the output."""
+    """Applies what is missing, telling each step and, to `said`, every line of the output.
+
+    Errors: DatabaseError, also when the database is newer than this code.
+    """
+    schema_version.refuse_newer("the database", await schema_version.applied(dsn))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "django", "migrate", "--settings", SETTINGS_MODULE),
         *("--no-input", "--no-color"),

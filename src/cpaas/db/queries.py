@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from cpaas.config import DATABASE_NAME, OWNER_ROLE
+from cpaas.config import DATABASE_NAME, OWNER_ROLE, PORTAL_ROLE
 
 
 async def make_owner(superuser: asyncpg.Connection, password: str) -> None:
@@ -30,3 +30,58 @@ async def set_actor(connection: asyncpg.Connection, actor: str, address: str, no
         " set_config('app.note', $3, true)",
         actor, address, note,
     )  # fmt: skip
+
+
+async def make_portal_role(connection: asyncpg.Connection) -> None:
+    """Makes the portal's role, which policies in a dump name; a start gives it its rights."""
+    exists = "SELECT true FROM pg_roles WHERE rolname = $1"
+    if not await connection.fetchval(exists, PORTAL_ROLE):
+        await connection.execute(f"CREATE ROLE {PORTAL_ROLE} NOLOGIN NOBYPASSRLS")
+
+
+async def applied_migrations(connection: asyncpg.Connection) -> list[str]:
+    """Names of the schema's migrations that were applied, oldest first; empty in a new database."""
+    if await connection.fetchval("SELECT to_regclass('django_migrations')") is None:
+        return []
+    rows = await connection.fetch(
+        "SELECT name FROM django_migrations WHERE app = 'schema' ORDER BY name"
+    )
+    return [row[0] for row in rows]
+
+
+async def server_major(connection: asyncpg.Connection) -> int:
+    """The server's major version."""
+    return int(await connection.fetchval("SHOW server_version_num")) // 10_000
+
+
+async def size_bytes(connection: asyncpg.Connection) -> int:
+    """What the database takes on the disk."""
+    return int(await connection.fetchval("SELECT pg_database_size(current_database())"))
+
+
+async def counts(connection: asyncpg.Connection) -> dict[str, int]:
+    """What tells one copy from another: rows, and the sums that must agree."""
+    row = await connection.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM account) AS accounts,
+          (SELECT count(*) FROM message) AS messages,
+          (SELECT count(*) FROM message WHERE status IN ('SCHEDULED', 'QUEUED', 'SENDING'))
+            AS messages_in_flight,
+          (SELECT count(*) FROM ledger_entry) AS ledger_entries,
+          (SELECT coalesce(sum(amount_micro), 0) FROM ledger_entry) AS ledger_micro,
+          (SELECT coalesce(sum(balance_micro), 0) FROM wallet) AS balances_micro,
+          (SELECT count(*) FROM queue_item) AS queue_items
+        """
+    )
+    assert row is not None  # noqa: S101 - aggregates always give a row
+    return {name: int(value) for name, value in row.items()}
+
+
+async def has_tables(connection: asyncpg.Connection) -> bool:
+    """Whether anything of the platform is in the database."""
+    return bool(await connection.fetchval("SELECT to_regclass('account') IS NOT NULL"))
+
+
+async def analyze(connection: asyncpg.Connection) -> None:
+    """Gives the planner the statistics that a dump does not carry."""
+    await connection.execute("ANALYZE")

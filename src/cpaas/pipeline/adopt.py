@@ -51,7 +51,7 @@ async def fitting(
         since = (row.claimed_us or row.created_us) - EARLY_US
         some = [one for one in told.get(fit, ()) if one.received_us >= since]
         ids = {one.provider_message_id for one in some}
-        if sending[fit] == 1 and len(ids) == len(_missing(context, row, known)):
+        if sending[fit] == 1 and len(ids) == len(missing(context, row, known)):
             found[row.id] = some
     return found
 
@@ -66,8 +66,8 @@ async def keep_parts(
     """Record the parts of adopted messages; which id is of which part is not told by receipts."""
     parts = []
     for row in adopted:
-        missing = _missing(context, row, known)
-        if row.segments == 1 or missing == [0]:
+        numbers = missing(context, row, known)
+        if numbers == [0]:
             continue
         ids = dict.fromkeys(one.provider_message_id for one in reversed(receipts[row.id]))
         parts += [
@@ -75,12 +75,12 @@ async def keep_parts(
                 row.id, row.attempt, number, row.account_id, row.route_id, provider_id,
                 context.now_us,
             )
-            for number, provider_id in zip(missing, ids, strict=True)
+            for number, provider_id in zip(numbers, ids, strict=True)
         ]  # fmt: skip
     await receipt_queries.keep_parts(connection, parts)
 
 
-def _missing(context: Context, row: Left, known: dict[bytes, set[int]]) -> list[int]:
+def missing(context: Context, row: Left, known: dict[bytes, set[int]]) -> list[int]:
     """Numbers of the parts that nobody answered for; [0] where the message goes as one."""
     route = context.snapshot.routes.get(row.route_id)
     whole = route is not None and (route.settings or {}).get("long_message") == "payload"

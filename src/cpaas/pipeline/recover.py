@@ -14,7 +14,7 @@ import msgspec
 from cpaas.db.trouble import is_passing
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
-from cpaas.pipeline import overdue, recover_queries, unknown
+from cpaas.pipeline import held, overdue, recover_queries, unknown
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.best_delivery import sweep_best_delivery
 from cpaas.pipeline.expire import ITEMS_MAX, ExpiredWaiting
@@ -75,6 +75,7 @@ def jobs(wait_us: int = unknown.WAIT_US) -> list[Job]:
         Job(9, "expired", 20 * second, ExpiredWaiting().sweep, full=ITEMS_MAX),
         Job(21, "best delivery", 10 * second, sweep_best_delivery),
         Job(8, "old rows", 60 * second, overdue.sweep_old_rows, full=overdue.DELETE_MAX),
+        Job(9, "held messages", 10 * second, held.sweep),
     ]
 
 

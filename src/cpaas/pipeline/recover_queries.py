@@ -125,7 +125,7 @@ async def unknown_events(connection: Any, after: bytes, most: int) -> list[Unkno
 
 
 async def left(connection: Any, ids: Sequence[bytes]) -> list[Left]:
-    """Those of the messages that are still SENDING."""
+    """Those of the messages that are still SENDING, and not held for an operator."""
     if not ids:
         return []
     rows = await connection.fetch(
@@ -133,7 +133,8 @@ async def left(connection: Any, ids: Sequence[bytes]) -> list[Left]:
              encoding, segments, created_at, valid_until, claimed_at, price_micro, country,
              reference, webhook_url, is_test, campaign_id, rule_id, decision, dlt::text,
              content::text
-           FROM message WHERE id = any($1) AND id >= $2 AND id <= $3 AND status = 'SENDING'""",
+           FROM message WHERE id = any($1) AND id >= $2 AND id <= $3 AND status = 'SENDING'
+             AND NOT EXISTS (SELECT FROM held_message h WHERE h.message_id = message.id)""",
         list(ids), min(ids), max(ids),
     )  # fmt: skip
     return [Left(*row) for row in rows]

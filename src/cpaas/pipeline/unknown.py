@@ -91,7 +91,8 @@ async def sweep_unknown(
     again = [row for row in over if _goes_again(context, row, partly=row.id in known)]
     ended = [row for row in over if row not in again]
     await adopt.keep_parts(connection, context, adopted, fitting, known)
-    await _apply(connection, context, fitting, adopted=adopted, again=again, ended=ended)
+    await adopt_all(connection, context, adopted, fitting)
+    await _apply(connection, context, again=again, ended=ended)
     decided = {row.id for row in (*adopted, *over)}
     return _next(after, events, waiting={row.id for row in rows} - decided)
 
@@ -114,24 +115,34 @@ def _goes_again(context: Context, row: Left, *, partly: bool) -> bool:
     return policy == "resend" or row.lane == "otp"
 
 
-async def _apply(
+async def adopt_all(
     connection: Any,
     context: Context,
-    fitting: dict[bytes, list[Unmatched]],
-    *,
     adopted: Sequence[Left],
-    again: Sequence[Left],
-    ended: Sequence[Left],
+    fitting: dict[bytes, list[Unmatched]],
 ) -> None:
+    """The carrier has these: their receipts, which are tried at once, fit nothing else."""
+    if not adopted:
+        return
     wanted = [
         Finish(
-            row.id, "SUBMITTED", context.now_us, row.attempt,
-            provider_message_id=fitting[row.id][0].provider_message_id,
-            carrier_cost_micro=_cost(context, row),
+            row.id, "SUBMITTED", context.now_us, row.attempt, row.route_id,
+            fitting[row.id][0].provider_message_id, _cost(context, row),
         )
         for row in adopted
     ]  # fmt: skip
-    wanted += [Finish(row.id, "QUEUED", context.now_us, row.attempt) for row in again]
+    applied = {one.finish.id for one in await finish(connection, context, wanted)}
+    taken = [row for row in adopted if row.id in applied]
+    notes = [_note(context, row, "adopted", "A receipt fits this message alone.") for row in taken]
+    await queries.note(connection, notes)
+    receipts = [one.id for row in taken for one in fitting[row.id]]
+    await recover_queries.try_now(connection, receipts, context.now_us)
+
+
+async def _apply(
+    connection: Any, context: Context, *, again: Sequence[Left], ended: Sequence[Left]
+) -> None:
+    wanted = [Finish(row.id, "QUEUED", context.now_us, row.attempt) for row in again]
     text = "The carrier's answer never came, and whether it was sent cannot be known."
     wanted += [
         Finish(
@@ -143,16 +154,11 @@ async def _apply(
     if not wanted:
         return
     applied = {one.finish.id for one in await finish(connection, context, wanted)}
-    taken = [row for row in adopted if row.id in applied]
     resent = [row for row in again if row.id in applied]
-    notes = [_note(context, row, "adopted", "A receipt fits this message alone.") for row in taken]
-    notes += [_note(context, row, "resent", "Sent again, outcome unknown.") for row in resent]
+    notes = [_note(context, row, "resent", "Sent again, outcome unknown.") for row in resent]
     notes += [_note(context, row, "given_up", text) for row in ended if row.id in applied]
     await queries.note(connection, notes)
-    receipts = [one.id for row in taken for one in fitting[row.id]]
-    if receipts:
-        await recover_queries.try_now(connection, receipts, context.now_us)
-    await embedded.publish(connection, [_item(context, row) for row in resent])
+    await embedded.publish(connection, [item_again(context, row) for row in resent])
 
 
 def _cost(context: Context, row: Left) -> int:
@@ -164,7 +170,7 @@ def _note(context: Context, row: Left, kind: str, text: str) -> Note:
     return Note(row.id, row.account_id, context.now_us, kind, text, row.attempt, row.route_id)
 
 
-def _item(context: Context, row: Left) -> NewItem:
+def item_again(context: Context, row: Left) -> NewItem:
     """The message as it was accepted, back at the beginning of its channel's way."""
     lane = msgspec.convert(row.lane, Lane)
     outgoing = Outgoing(

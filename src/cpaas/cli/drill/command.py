@@ -91,6 +91,8 @@ def _run(
         "CPAAS_UNKNOWN_OUTCOME_SECONDS": str(UNKNOWN_OUTCOME_SECONDS),
         "CPAAS_RESTART_SECONDS_MAX": "1",
     }
+    if queue == "rabbitmq":
+        options["CPAAS_RABBITMQ"] = "on"
     with Copy(folder, **options) as copy:
         output.step(f"seed {wishes.seed}: starting a private copy in {copy.home}")
         try:

@@ -12,6 +12,7 @@ from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wa
 from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
 from cpaas.schema.models.inbound import InboundKeyword, InboundNumber, InboundPart
 from cpaas.schema.models.messages import (
+    HeldMessage,
     InboundMessage,
     Message,
     MessageEvent,
@@ -61,11 +62,11 @@ __all__ = [
     "Account", "AccountStatement", "AdminKey", "ApiKey", "AssignedRoute", "AuditLog",
     "BlacklistEntry", "Blob", "BlobChunk", "ConfigVersion", "CounterDay", "CounterError",
     "CounterErrorHour", "CounterHour", "CounterInstanceDay", "CounterMinute",
-    "CounterPlatformMinute", "DeadLetter", "DltTemplate", "ExportJob", "IdempotencyKey",
-    "InboundKeyword", "InboundMessage", "InboundNumber", "InboundPart", "LedgerEntry", "Message",
-    "MessageEvent", "MessagePart", "PlatformSetting", "Price", "ProviderId", "QueueItem", "Route",
-    "RouteCost", "RouteLease", "RouteQuality", "RouteState", "RoutingRule", "Sender",
-    "ServiceInstance", "ServiceState", "SmppCredential", "Strategy", "StrategyChange",
-    "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt", "WebhookDelivery",
-    "WebhookEndpoint",
+    "CounterPlatformMinute", "DeadLetter", "DltTemplate", "ExportJob", "HeldMessage",
+    "IdempotencyKey", "InboundKeyword", "InboundMessage", "InboundNumber", "InboundPart",
+    "LedgerEntry", "Message", "MessageEvent", "MessagePart", "PlatformSetting", "Price",
+    "ProviderId", "QueueItem", "Route", "RouteCost", "RouteLease", "RouteQuality", "RouteState",
+    "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential", "Strategy",
+    "StrategyChange", "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt",
+    "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

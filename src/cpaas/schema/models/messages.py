@@ -175,6 +175,18 @@ class UnmatchedReceipt(models.Model):
         ]
 
 
+class HeldMessage(models.Model):
+    """A message that a restored backup had under way: waits for a receipt or an operator."""
+
+    message_id = models.UUIDField(primary_key=True)
+    account_id = models.BigIntegerField()
+    was = models.TextField()
+    held_at = fields.created()
+
+    class Meta:
+        db_table = "held_message"
+
+
 class InboundMessage(models.Model):
     """A message from a handset (MO), kept even when no account is known for it."""
 
