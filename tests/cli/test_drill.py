@@ -36,6 +36,12 @@ def test_every_victim_is_struck_in_every_round() -> None:
     assert plan.blows(1, 0, plan.VICTIMS) == []
 
 
+def test_the_database_is_struck_on_its_link() -> None:
+    struck = plan.blows(1, 40, ("database",))
+    assert {one.link for one in struck} == {"database"}
+    assert {one.deed for one in struck} == {"lose", "cut", "stall", "refuse"}
+
+
 @pytest.mark.parametrize("messages", [1, 19, 5_000])
 def test_requests_name_as_many_numbers_as_wished_each_once(messages: int) -> None:
     numbers = [number for one in plan.requests(5, messages) for number in one.recipients]

@@ -3,9 +3,12 @@
 Exit code 1 if one line of the books is off.
 """
 
+import asyncio
+import contextlib
 import random
 import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +30,10 @@ def drill(  # noqa: PLR0913 one option per wish
     messages: Annotated[int, typer.Option(min=1, max=10_000_000, help="To be sent.")] = 5_000,
     seed: Annotated[int, typer.Option(help="Repeats a drill; 0 = a new one.")] = 0,
     victims: Annotated[
-        str, typer.Option(help="core,sms,postgres,smsc,webhook,rabbitmq,network; empty = all.")
+        str,
+        typer.Option(
+            help="core,sms,postgres,smsc,webhook,rabbitmq,network,database; empty: not database."
+        ),
     ] = "",
     kills: Annotated[
         int, typer.Option(min=-1, max=100_000, help="How many blows; -1 = one per 250 messages.")
@@ -69,7 +75,7 @@ def _victims(names: str, queue: str) -> Any:
         raise output.CliError(f"there is no queue {queue}", "give embedded or rabbitmq", code=2)
     possible = [one for one in VICTIMS if one != "rabbitmq" or queue == "rabbitmq"]
     if not names:
-        return tuple(possible)
+        return tuple(one for one in possible if one != "database")
     asked = [name.strip() for name in names.split(",")]
     for name in asked:
         if name not in possible:
@@ -82,9 +88,8 @@ def _victims(names: str, queue: str) -> Any:
 def _run(
     wishes: Any, queue: str, folder: Path | None, report: Path | None, *, keep: bool
 ) -> dict[str, Any]:
-    import uvloop
-
     from cpaas.cli.drill import course
+    from cpaas.cli.drill.database import Database
     from cpaas.cli.private_copy import Copy
 
     options = {
@@ -93,10 +98,18 @@ def _run(
     }
     if queue == "rabbitmq":
         options["CPAAS_RABBITMQ"] = "on"
-    with Copy(folder, **options) as copy:
+    with contextlib.ExitStack() as stack:
+        database = None
+        if "database" in wishes.victims:
+            home = Path(tempfile.mkdtemp(prefix="cpd", dir=folder))
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+            home.chmod(0o711)
+            database = Database(home / "h")
+            options["CPAAS_DSN"] = database.dsn
+        copy = stack.enter_context(Copy(folder, **options))
         output.step(f"seed {wishes.seed}: starting a private copy in {copy.home}")
         try:
-            result = uvloop.run(course.run(copy, wishes))
+            result = asyncio.run(course.run(copy, wishes, database))
         finally:
             if keep:
                 _keep(copy)

@@ -13,6 +13,7 @@ import msgspec
 from cpaas.cli import output
 from cpaas.cli.drill import plan, queries
 from cpaas.cli.drill.books import AtCarrier, Books, Collected, balance
+from cpaas.cli.drill.database import Database
 from cpaas.cli.drill.ends import FarEnd
 from cpaas.cli.drill.plan import ACCOUNTS, Blow, Link, Victim, Wanted
 from cpaas.cli.drill.traffic import Sent, Traffic
@@ -62,9 +63,9 @@ class Result(msgspec.Struct, kw_only=True):
     quiet_seconds: float
 
 
-async def run(copy: Copy, wishes: Wishes) -> Result:
-    """The whole drill on a copy that is not started yet."""
-    async with _scenery(copy, wishes) as (victims, api_port):
+async def run(copy: Copy, wishes: Wishes, database: Database | None = None) -> Result:
+    """The whole drill on a copy that is not started yet; database: what it takes for its server."""
+    async with _scenery(copy, wishes, database) as (victims, api_port):
         missing = [victim for victim in wishes.victims if not victims.has(victim)]
         if missing:
             raise output.CliError(
@@ -92,7 +93,9 @@ async def run(copy: Copy, wishes: Wishes) -> Result:
 
 
 @contextlib.asynccontextmanager
-async def _scenery(copy: Copy, wishes: Wishes) -> AsyncIterator[tuple[Victims, int]]:
+async def _scenery(
+    copy: Copy, wishes: Wishes, database: Database | None
+) -> AsyncIterator[tuple[Victims, int]]:
     """The copy between its far ends, each behind a link that can be disturbed."""
     async with contextlib.AsyncExitStack() as stack:
         carrier = FarEnd("carrier", copy.home, wishes.seed)
@@ -101,6 +104,10 @@ async def _scenery(copy: Copy, wishes: Wishes) -> AsyncIterator[tuple[Victims, i
             "api": copy.settings.core_port, "carrier": carrier.port, "customer": customer.port,
         }  # fmt: skip
         links: dict[Link, Proxy] = {}
+        if database is not None:
+            await database.start()
+            stack.push_async_callback(database.stop)
+            links["database"] = database.link
         for end in (carrier, customer):
             await end.start()
             stack.push_async_callback(end.kill)
@@ -113,7 +120,7 @@ async def _scenery(copy: Copy, wishes: Wishes) -> AsyncIterator[tuple[Victims, i
         stack.push_async_callback(asyncio.to_thread, copy.stop)
         told = Ports(links["carrier"].port, links["customer"].port)
         await asyncio.to_thread(copy.start, told, ACCOUNTS, events=None)
-        yield Victims(copy, carrier, customer, links), links["api"].port
+        yield Victims(copy, carrier, customer, links, database), links["api"].port
 
 
 async def _bursts(traffic: Traffic, victims: Victims, wishes: Wishes, began: float) -> list[Struck]:

@@ -11,12 +11,13 @@ from typing import Final, Literal
 
 import msgspec
 
-Victim = Literal["core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network"]
+Victim = Literal["core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network", "database"]
 VICTIMS: Final[tuple[Victim, ...]] = (
-    "core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network",
+    "core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network", "database",
 )  # fmt: skip
-Link = Literal["api", "carrier", "customer"]
-Deed = Literal["kill", "cut", "stall", "refuse"]
+Link = Literal["api", "carrier", "customer", "database"]
+#: lose: an answer on its way is lost and its connection with it, such as that of a COMMIT.
+Deed = Literal["kill", "cut", "stall", "refuse", "lose"]
 
 ACCOUNTS: Final = 3
 RECIPIENTS_MAX: Final = 20
@@ -87,6 +88,9 @@ def _blow(draw: random.Random, number: int, victim: Victim) -> Blow:
     if victim == "network":
         link = draw.choice(("api", "carrier", "carrier", "customer"))
         deed = draw.choice(("cut", "cut", "stall", "refuse"))
+    if victim == "database":
+        link = "database"
+        deed = draw.choice(("lose", "lose", "lose", "cut", "stall", "refuse"))
     return Blow(
         number=number, victim=victim, deed=deed, link=link,
         after=round(draw.uniform(0.1, 1.0), 3), lag=round(draw.uniform(0.0, 0.4), 3),

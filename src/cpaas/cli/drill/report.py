@@ -23,11 +23,12 @@ _DEEDS: Final = {
 }
 _LINKS: Final = {
     "api": "between customers and the API", "carrier": "to the carrier",
-    "customer": "to the customer's webhook receiver",
+    "customer": "to the customer's webhook receiver", "database": "to PostgreSQL",
 }  # fmt: skip
 _NETWORK: Final = {
     "cut": "the connections {} were cut", "stall": "the network {} stalled",
     "refuse": "the connections {} were cut and refused",
+    "lose": "answers on the network {} were lost",
 }  # fmt: skip
 _CSS: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
@@ -61,7 +62,7 @@ def deed(struck: Struck) -> str:
         words = _DEEDS[blow.victim]
     else:
         words = _NETWORK[blow.deed].format(_LINKS[blow.link])
-    stays = blow.link is not None and blow.deed != "cut"
+    stays = blow.link is not None and blow.deed not in {"cut", "lose"}
     return f"{words} for {blow.seconds:.1f} s" if stays else words
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import psutil
 
 from cpaas.cli import output
+from cpaas.cli.drill.database import Database
 from cpaas.cli.drill.ends import FarEnd
 from cpaas.cli.drill.plan import Blow, Link
 from cpaas.cli.private_copy import Copy
@@ -21,23 +22,33 @@ ROWS: Final = {
 }  # fmt: skip
 WELL_SECONDS_MAX: Final = 120
 POLL_SECONDS: Final = 0.05
+ANSWERS_LOST: Final = 5
+LOSE_EVERY_SECONDS: Final = 0.1
 
 
 class Victims:
     """Everything that a drill strikes."""
 
     def __init__(
-        self, copy: Copy, carrier: FarEnd, customer: FarEnd, links: dict[Link, Proxy]
+        self,
+        copy: Copy,
+        carrier: FarEnd,
+        customer: FarEnd,
+        links: dict[Link, Proxy],
+        database: Database | None,
     ) -> None:
         self.carrier = carrier
         self.customer = customer
         self._copy = copy
         self._ends = {"smsc": carrier, "webhook": customer}
         self._links = links
+        self._database = database
         self._busy: dict[str, asyncio.Lock] = {}
 
     def has(self, victim: str) -> bool:
         """Whether this copy has such a part."""
+        if victim == "postgres" and self._database is not None:
+            return True
         return victim not in ROWS or self._row(victim) is not None
 
     async def strike(self, blow: Blow) -> float:
@@ -49,6 +60,8 @@ class Victims:
                 await self._disturb(self._links[blow.link], blow)
             elif blow.victim in self._ends:
                 await self._absent(self._ends[blow.victim], blow.seconds)
+            elif blow.victim == "postgres" and self._database is not None:
+                await self._database.kill()
             else:
                 await self._kill(blow.victim)
             return time.monotonic() - began
@@ -86,9 +99,14 @@ class Victims:
     async def _disturb(self, link: Proxy, blow: Blow) -> None:
         if blow.deed == "stall":
             await link.stall(blow.seconds)
-        link.refusing = blow.deed == "refuse"
-        if blow.deed != "stall":
+        elif blow.deed == "lose":
+            for _ in range(ANSWERS_LOST):
+                link.losing_the_next_answer = True
+                await asyncio.sleep(LOSE_EVERY_SECONDS)
+            link.losing_the_next_answer = False
+        else:
+            link.refusing = blow.deed == "refuse"
             link.cut()
-        if link.refusing:
-            await asyncio.sleep(blow.seconds)
-            link.refusing = False
+            if link.refusing:
+                await asyncio.sleep(blow.seconds)
+                link.refusing = False
