@@ -21,7 +21,7 @@ from cpaas.pipeline.types import ReceiptState
 HOUR_US = 3_600_000_000
 START = lowest_at(0).bytes
 #: the server of the tests may have started just now.
-SWEEP_DEAD = partial(unknown.sweep_dead, dead_after_seconds=0.5)
+SWEEP_DEAD = partial(unknown.sweep_dead, dead_after_seconds=0.05)
 
 
 @pytest.fixture
