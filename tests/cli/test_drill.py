@@ -42,6 +42,13 @@ def test_the_database_is_struck_on_its_link() -> None:
     assert {one.deed for one in struck} == {"lose", "cut", "stall", "refuse"}
 
 
+def test_a_service_stands_still_shortly_or_until_others_take_it_for_dead() -> None:
+    struck = plan.blows(1, 40, ("frozen",))
+    assert {one.service for one in struck} == {"core", "sms"}
+    long = [one for one in struck if one.seconds >= plan.LONG_FREEZE_SECONDS[0]]
+    assert 0 < len(long) < len(struck)
+
+
 @pytest.mark.parametrize("messages", [1, 19, 5_000])
 def test_requests_name_as_many_numbers_as_wished_each_once(messages: int) -> None:
     numbers = [number for one in plan.requests(5, messages) for number in one.recipients]

@@ -31,9 +31,7 @@ def drill(  # noqa: PLR0913 one option per wish
     seed: Annotated[int, typer.Option(help="Repeats a drill; 0 = a new one.")] = 0,
     victims: Annotated[
         str,
-        typer.Option(
-            help="core,sms,postgres,smsc,webhook,rabbitmq,network,database; empty: not database."
-        ),
+        typer.Option(help="core,sms,postgres,smsc,webhook,network,rabbitmq,database,frozen."),
     ] = "",
     kills: Annotated[
         int, typer.Option(min=-1, max=100_000, help="How many blows; -1 = one per 250 messages.")
@@ -69,13 +67,13 @@ def drill(  # noqa: PLR0913 one option per wish
 
 
 def _victims(names: str, queue: str) -> Any:
-    from cpaas.cli.drill.plan import VICTIMS
+    from cpaas.cli.drill.plan import NAMED_ONLY, VICTIMS
 
     if queue not in {"embedded", "rabbitmq"}:
         raise output.CliError(f"there is no queue {queue}", "give embedded or rabbitmq", code=2)
     possible = [one for one in VICTIMS if one != "rabbitmq" or queue == "rabbitmq"]
     if not names:
-        return tuple(one for one in possible if one != "database")
+        return tuple(one for one in possible if one not in NAMED_ONLY)
     asked = [name.strip() for name in names.split(",")]
     for name in asked:
         if name not in possible:

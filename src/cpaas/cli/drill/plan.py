@@ -11,13 +11,21 @@ from typing import Final, Literal
 
 import msgspec
 
-Victim = Literal["core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network", "database"]
+Victim = Literal[
+    "core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network", "database", "frozen",
+]  # fmt: skip
 VICTIMS: Final[tuple[Victim, ...]] = (
     "core", "sms", "postgres", "smsc", "webhook", "rabbitmq", "network", "database",
+    "frozen",
 )  # fmt: skip
+#: only when named: each changes what a drill is, or how long it takes.
+NAMED_ONLY: Final = frozenset({"database", "frozen"})
 Link = Literal["api", "carrier", "customer", "database"]
 #: lose: an answer on its way is lost and its connection with it, such as that of a COMMIT.
-Deed = Literal["kill", "cut", "stall", "refuse", "lose"]
+Deed = Literal["kill", "cut", "stall", "refuse", "lose", "freeze"]
+#: of the times that a service stands still: so long that all others take it for dead.
+LONG_FREEZE_SHARE: Final = 0.3
+LONG_FREEZE_SECONDS: Final = (17.0, 24.0)
 
 ACCOUNTS: Final = 3
 RECIPIENTS_MAX: Final = 20
@@ -39,13 +47,14 @@ class Blow(msgspec.Struct, frozen=True, kw_only=True):
 
     after: the share of its burst of messages that is answered by then. seconds: how long a far end
     stays away or a link is stalled. lag: seconds between its moment and the deed. wait: whether
-    the next burst waits until the victim is well again.
+    the next burst waits until the victim is well again. service: which one stands still.
     """
 
     number: int
     victim: Victim
     deed: Deed
     link: Link | None
+    service: Victim | None = None
     after: float
     lag: float
     seconds: float
@@ -54,7 +63,7 @@ class Blow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return f"{self.victim} {self.link}" if self.link else self.victim
+        return " ".join(part for part in (self.victim, self.link, self.service) if part)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,10 +100,16 @@ def _blow(draw: random.Random, number: int, victim: Victim) -> Blow:
     if victim == "database":
         link = "database"
         deed = draw.choice(("lose", "lose", "lose", "cut", "stall", "refuse"))
+    service: Victim | None = None
+    seconds = draw.uniform(0.2, 2.0)
+    if victim == "frozen":
+        service, deed = draw.choice(("core", "sms", "sms")), "freeze"
+        if draw.random() < LONG_FREEZE_SHARE:
+            seconds = draw.uniform(*LONG_FREEZE_SECONDS)
     return Blow(
-        number=number, victim=victim, deed=deed, link=link,
+        number=number, victim=victim, deed=deed, link=link, service=service,
         after=round(draw.uniform(0.1, 1.0), 3), lag=round(draw.uniform(0.0, 0.4), 3),
-        seconds=round(draw.uniform(0.2, 2.0), 3), wait=draw.random() < 0.7,
+        seconds=round(seconds, 3), wait=draw.random() < 0.7,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from cpaas import __version__
 from cpaas.cli.drill.course import Result, Struck, Wishes
+from cpaas.cli.drill.victims import ROWS
 
 _DEEDS: Final = {
     "core": "cpaas-core (REST API, webhooks) was killed",
@@ -58,6 +59,8 @@ def verdict(result: Result) -> str:
 def deed(struck: Struck) -> str:
     """What was done, in words."""
     blow = struck.blow
+    if blow.service is not None:
+        return f"{ROWS[blow.service]} stood still for {blow.seconds:.1f} s"
     if blow.link is None:
         words = _DEEDS[blow.victim]
     else:

@@ -56,7 +56,9 @@ class Victims:
         # One that is still down can be killed no more.
         async with self._busy.setdefault(blow.name, asyncio.Lock()):
             began = time.monotonic()
-            if blow.link is not None:
+            if blow.service is not None:
+                await self._freeze(blow.service, blow.seconds)
+            elif blow.link is not None:
                 await self._disturb(self._links[blow.link], blow)
             elif blow.victim in self._ends:
                 await self._absent(self._ends[blow.victim], blow.seconds)
@@ -73,6 +75,19 @@ class Victims:
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(before).kill()
         await self._running(victim, before, deadline)
+
+    async def _freeze(self, victim: str, seconds: float) -> None:
+        """It stands still as on a host without CPU, and then goes on as if nothing had been."""
+        # It must not be killed meanwhile: then there would be nothing to go on.
+        async with self._busy.setdefault(victim, asyncio.Lock()):
+            row = await self._running(victim, 0, time.monotonic() + WELL_SECONDS_MAX)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(row.pid)
+                process.suspend()
+                try:
+                    await asyncio.sleep(seconds)
+                finally:
+                    process.resume()
 
     async def _running(self, victim: str, before: int, deadline: float) -> Row:
         while True:
