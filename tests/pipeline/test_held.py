@@ -88,6 +88,21 @@ async def test_all_that_may_have_been_sent_is_held_and_the_rest_goes_on(world: W
     assert await world.pool.fetchval("SELECT queue FROM dead_letter") == "cpaas.something.new"
 
 
+async def test_with_nothing_held_all_of_it_is_free_at_once(world: World) -> None:
+    sent = await world.message("QUEUED")
+    await queue(world, sent)
+    await world.pool.execute(
+        "UPDATE queue_item SET leased_by = 7, relayed_at = now(),"
+        " available_at = now() + interval '1 hour'"
+    )
+    async with world.pool.acquire() as connection:
+        await held.let_go(connection)
+    assert (await world.row(sent))["status"] == "QUEUED"
+    [item] = await world.items("cpaas.sms.submit")
+    assert (item["leased_by"], item["relayed_at"]) == (0, None)
+    assert item["delay"] <= 0
+
+
 async def test_no_broker_can_mistake_a_new_item_for_an_old_one(world: World) -> None:
     await queue(world, await world.message("QUEUED"))
     await queue(world, await world.message("DELIVERED"), "cpaas.webhook")

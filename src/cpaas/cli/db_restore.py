@@ -164,6 +164,7 @@ async def _fill(settings: Settings, reader: ArchiveReader, *, hold: bool) -> hel
         await migrate.migrate(settings.dsn(), output.step)
         await queries.analyze(connection)
         if not hold:
+            await held.let_go(connection)
             return None
         await set_codecs(connection)
         output.step("holding back what was under way")

@@ -70,7 +70,15 @@ async def hold(connection: Any, actor: str, made_at: str) -> Held:
         )
         await held_queries.free_items(connection)
         await held_queries.settle_instances(connection)
+        await held_queries.end_leases(connection)
     return Held(len(rows), len(kept), buried)
+
+
+async def let_go(connection: Any) -> None:
+    """Nothing is held: what waited is free for the processes of now, whoever had it before."""
+    async with connection.transaction():
+        await held_queries.free_items(connection)
+        await held_queries.end_leases(connection)
 
 
 def _scheduled(payload: bytes) -> bool:

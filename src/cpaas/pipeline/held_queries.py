@@ -102,6 +102,10 @@ async def settle_instances(connection: Any) -> None:
     await connection.execute(
         "UPDATE service_instance SET stopped_at = coalesce(stopped_at, now()), recovered_at = now()"
     )
+
+
+async def end_leases(connection: Any) -> None:
+    """No process of the backup has a route."""
     await connection.execute("DELETE FROM route_lease")
 
 
