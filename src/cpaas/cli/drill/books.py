@@ -18,6 +18,7 @@ from cpaas.messages.statuses import FINAL
 from cpaas.simulators.drill.customer import Got
 
 SAMPLES_MAX: Final = 5
+AGAIN: Final = "parts sent again by policy, outcome unknown"
 #: the carrier's word -> the status that it means.
 STATUS_OF: Final = {"UNDELIV": "FAILED", "EXPIRED": "EXPIRED", "REJECTD": "REJECTED"}
 #: ended by us before any carrier had it.
@@ -175,7 +176,7 @@ class _Ledger:
                 twice.append(f"{one.id} part {part}: {len(ids)} times")
         self._line("submit_sm of no stored message", 0, len(strangers), strangers)
         self._line("sent twice without a stated policy", 0, len(twice), twice)
-        self._books.facts["parts sent again by policy, outcome unknown"] = again
+        self._books.facts[AGAIN] = again
         self._books.facts["messages sent again by policy, outcome unknown"] = self._count("resent")
         short = [
             f"{one.id} {by_message[one.id]} of {one.segments}"

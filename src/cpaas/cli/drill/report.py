@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from cpaas import __version__
+from cpaas.cli.drill.books import AGAIN
 from cpaas.cli.drill.course import Result, Struck, Wishes
 from cpaas.cli.drill.victims import ROWS
 
@@ -51,7 +52,9 @@ class Section(msgspec.Struct, frozen=True):
 def verdict(result: Result) -> str:
     """The first line."""
     if result.books.good:
-        return "The books agree: nothing lost, nothing sent twice, every cent accounted for"
+        again = result.books.facts[AGAIN]
+        twice = f"{again} parts sent twice, each by policy" if again else "nothing sent twice"
+        return f"The books agree: nothing lost, {twice}, every cent accounted for"
     wrong = sum(not check.good for check in result.books.checks)
     return f"THE BOOKS DO NOT AGREE: {wrong} lines are off"
 
