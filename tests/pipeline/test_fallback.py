@@ -12,10 +12,13 @@ from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import FALLBACK, revoke_queue, submit_queue
 from cpaas.messages.envelopes import unpack, unpack_events
 from cpaas.messages.types import Finish
+from cpaas.pipeline.answers import commit_answers
 from cpaas.pipeline.drafts import FallbackStep
 from cpaas.pipeline.fallback_run import FallbackRunner
+from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.refusals import RefusedError
 from cpaas.pipeline.transitions import Context, finish
+from cpaas.pipeline.types import Answer, Receipt
 
 SECOND = FallbackStep("sms", "second", "OTHER", 60)
 THIRD = FallbackStep("sms", "third", "", None)
@@ -73,6 +76,9 @@ class Family:
             async with self.pool.acquire() as connection, connection.transaction():
                 context = Context(self.world.holder.current, 7, self.now_us)
                 assert await finish(connection, context, [wanted])
+
+    def context(self) -> Context:
+        return Context(self.world.holder.current, 7, self.now_us)
 
     async def time_passes(self) -> None:
         await self.pool.execute(
@@ -351,3 +357,26 @@ async def test_what_cannot_be_read_is_buried(family: Family) -> None:
         )
     await family.time_passes()
     assert await family.pool.fetchval("SELECT count(*) FROM dead_letter") == 2
+
+
+async def test_the_straight_path_sees_a_fallback_too(family: Family) -> None:
+    """Answers and receipts of messages that the process still holds do not ask the database."""
+    root = await family.send(SECOND)
+    await family.becomes(root, "SENDING")
+    (item,) = await family.items(submit_queue("sms"))
+    envelope = unpack(item["payload"])
+    answer = Answer(envelope, envelope.messages[0], 1, family.now_us, ["carrier-1"])
+    async with family.pool.acquire() as connection, connection.transaction():
+        await commit_answers(connection, family.context(), [answer])
+    (timer,) = await family.items(FALLBACK)
+    assert 55 < timer["delay"] <= 60
+    await family.time_passes()
+    (child,) = await family.attempts(root)
+    receipt = Receipt(
+        1, "carrier-1", "DELIVERED", "", "", family.now_us, NUMBER, "MYBRAND", b"", "t"
+    )  # fmt: skip
+    async with family.pool.acquire() as connection, connection.transaction():
+        await commit_receipts(connection, family.context(), [receipt], {("carrier-1", 1): answer})
+    assert (await family.row(root))["status"] == "DELIVERED"
+    assert (await family.row(child))["status"] == "CANCELLED"
+    assert await family.spent() == PRICE
