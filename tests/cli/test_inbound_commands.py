@@ -61,6 +61,13 @@ def test_the_words_of_stop_are_local(run: Run, tmp_path: Path) -> None:
     assert "keyword" in run("inbound", "words", "--stop", "two words", code=1)["error"]
 
 
+def test_an_otp_may_go_after_a_stop(run: Run, dsn: str) -> None:
+    assert run("inbound", "otp") == {"otp_after_stop": False}
+    assert run("inbound", "otp", "--after-stop") == {"otp_after_stop": True}
+    assert one(dsn, "SELECT value FROM platform_setting WHERE name = 'opt_out_allows_otp'") is True
+    assert run("inbound", "otp", "--not-after-stop") == {"otp_after_stop": False}
+
+
 def test_what_answers_a_stop(run: Run) -> None:
     run("account", "create", "acme")
     assert run("account", "set", "acme", "--stop-reply", " Bye. ")["stop_reply"] == "Bye."

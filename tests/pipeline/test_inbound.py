@@ -110,6 +110,18 @@ async def test_stop_blocks_one_channel_of_one_account_until_start(inbox: Inbox) 
     assert await inbox.blocked() == []
 
 
+async def test_an_otp_goes_after_a_stop_where_that_is_allowed(inbox: Inbox) -> None:
+    one = await inbox.world.account("a")
+    assert await inbox.world.send(one) is None
+    await inbox.comes(inbox.reply("STOP"))
+    await edit.let_otp_pass(inbox.pool, allowed=True)
+    await inbox.until(lambda now: now.settings.get("opt_out_allows_otp"))
+    assert await inbox.world.send(one, lane="otp") is None
+    assert await inbox.world.send(one) is None
+    rows = await inbox.pool.fetch("SELECT lane, status FROM message ORDER BY id")
+    assert [tuple(row) for row in rows[1:]] == [("otp", "QUEUED"), ("transactional", "BLOCKED")]
+
+
 async def test_a_stop_is_confirmed_once_and_paid(inbox: Inbox) -> None:
     one = await inbox.world.account("a")
     await inbox.pool.execute("UPDATE account SET stop_reply = 'You get no more messages.'")

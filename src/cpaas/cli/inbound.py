@@ -104,5 +104,29 @@ def words(
     output.table(("setting", "words"), [(k, ", ".join(v)) for k, v in found.items()])
 
 
+@app.command()
+def otp(
+    after_stop: Annotated[
+        bool | None,
+        typer.Option("--after-stop/--not-after-stop", help="Whether an OTP goes after a STOP."),
+    ] = None,
+    json: output.Json = False,
+) -> None:
+    """Show or set whether an OTP reaches a recipient who said STOP."""
+    from cpaas.cli import acting
+    from cpaas.inbound import edit
+
+    async def work(connection: Any) -> bool:
+        if after_stop is not None:
+            await edit.let_otp_pass(connection, after_stop)
+        return await edit.otp_passes(connection)
+
+    passes = acting.change(work)
+    if json:
+        output.emit({"otp_after_stop": passes})
+    else:
+        output.text(f"an OTP {'goes' if passes else 'does not go'} to who said STOP")
+
+
 def _iso(at_us: int) -> str:
     return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="milliseconds")

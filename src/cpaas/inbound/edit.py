@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from cpaas.blacklist.check import OTP_SETTING
 from cpaas.inbound import check, queries
 from cpaas.kit.errors import InputError
 
@@ -64,8 +65,18 @@ async def set_words(connection: Any, setting: str, words: list[str]) -> list[str
         raise InputError(
             f"{len(kept)} words cannot be set", f"name 1 to {check.WORDS_MAX} words", "word"
         )
-    await queries.set_words(connection, setting, msgspec.json.encode(kept).decode())
+    await queries.set_setting(connection, setting, msgspec.json.encode(kept).decode())
     return kept
+
+
+async def let_otp_pass(connection: Any, allowed: bool) -> None:
+    """Whether an OTP goes to a recipient who said STOP; other entries of the blacklist hold."""
+    await queries.set_setting(connection, OTP_SETTING, "true" if allowed else "false")
+
+
+async def otp_passes(connection: Any) -> bool:
+    """Whether an OTP goes to a recipient who said STOP now."""
+    return await queries.setting(connection, OTP_SETTING) == "true"
 
 
 async def words(connection: Any) -> dict[str, list[str]]:
@@ -74,7 +85,7 @@ async def words(connection: Any) -> dict[str, list[str]]:
     for setting, default in (
         (check.STOP_SETTING, check.STOP_WORDS), (check.START_SETTING, check.START_WORDS),
     ):  # fmt: skip
-        text = await queries.words(connection, setting)
+        text = await queries.setting(connection, setting)
         found[setting] = list(default) if text is None else msgspec.json.decode(text)
     return found
 

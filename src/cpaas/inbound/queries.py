@@ -73,19 +73,19 @@ async def delete_keyword(connection: Any, number_id: int, keyword: str) -> bool:
     return bool(status == "DELETE 1")
 
 
-async def set_words(connection: Any, setting: str, words: str) -> None:
-    """Sets the words of a platform setting; `words` is a JSON list."""
+async def set_setting(connection: Any, setting: str, value: str) -> None:
+    """Sets a platform setting; `value` is JSON."""
     await connection.execute(
         "INSERT INTO platform_setting (name, value) VALUES ($1, $2::text::jsonb)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now()",
-        setting, words,
+        setting, value,
     )  # fmt: skip
 
 
-async def words(connection: Any, setting: str) -> str | None:
-    """The words of a platform setting as JSON; None = not set."""
+async def setting(connection: Any, name: str) -> str | None:
+    """A platform setting as JSON; None = not set."""
     found: str | None = await connection.fetchval(
-        "SELECT value::text FROM platform_setting WHERE name = $1", setting
+        "SELECT value::text FROM platform_setting WHERE name = $1", name
     )
     return found
 
