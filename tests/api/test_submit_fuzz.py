@@ -31,6 +31,15 @@ FIELDS: dict[str, Any] = {
     "dlt": st.dictionaries(st.sampled_from(["pe_id", "tm_id", "x"]), st.text(max_size=80)),
     "dry_run": st.booleans(),
 }
+FIELDS["fallback"] = st.lists(
+    st.fixed_dictionaries(
+        {"channel": FIELDS["channel"]},
+        optional={
+            "from": FIELDS["from"], "text": FIELDS["text"], "after_seconds": st.integers(0, 100_000)
+        },
+    ),
+    max_size=6,
+)  # fmt: skip
 LIKELY = st.fixed_dictionaries(
     {"channel": st.just("sms"), "to": st.just("+919876543210"), "text": FIELDS["text"]},
     optional={
