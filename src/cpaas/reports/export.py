@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 from typing import Any, Final
 
 from cpaas.blobs import queries as blobs
 from cpaas.blobs.types import Blob
 from cpaas.db.trouble import is_passing
-from cpaas.kit import child
+from cpaas.kit.child import dies_with_parent
 from cpaas.kit.errors import InputError
 from cpaas.kit.log import get_logger
 from cpaas.reports import export_queries as queries
@@ -94,27 +95,27 @@ async def _next(pool: Any, *, clear: bool) -> int | None:
 
 async def _make(pool: Any, export_id: int, environ: dict[str, str]) -> None:
     """Run the process that writes it; it ends with this one."""
-    started = await child.spawn(
-        child.Command(
-            argv=(sys.executable, "-m", "cpaas.reports.export_write", str(export_id)),
-            env=environ,
-            death_signal=signal.SIGKILL,
-        )
+    # Started by this thread, whose end the kernel tells the child; the loop is uvloop's, which
+    # knows no process groups.
+    started = subprocess.Popen(  # noqa: ASYNC220 - quick, and it must be of this thread
+        (sys.executable, "-m", "cpaas.reports.export_write", str(export_id)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environ,
+        process_group=0,
+        preexec_fn=dies_with_parent(signal.SIGKILL),  # noqa: PLW1509 - it only calls prctl
     )
-    assert started.stdin is not None  # noqa: S101 - both are pipes
-    assert started.stdout is not None  # noqa: S101
-    ended = asyncio.ensure_future(started.stdout.read())
+    ended = asyncio.ensure_future(asyncio.to_thread(started.communicate))
     try:
         while not (await asyncio.wait([ended], timeout=HOLD_SECONDS))[0]:
             async with pool.acquire() as connection:
                 await queries.hold(connection, export_id)
-        said = ended.result()[-SAID_BYTES_MAX:]
     except BaseException:
         started.kill()
+        await asyncio.wait([ended])
         raise
-    finally:
-        await started.wait()
-        started.stdin.close()
+    said = ended.result()[0][-SAID_BYTES_MAX:]
     if started.returncode:
         text = said.decode(errors="replace")
         _log.warning("export_ended", export=export_id, code=started.returncode, said=text)
