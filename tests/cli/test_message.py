@@ -50,6 +50,12 @@ def message(dsn: str) -> str:
             [new_id(), made],
         )
         connection.execute(
+            "INSERT INTO message_part (message_id, attempt, part_no, account_id, route_id,"
+            " provider_message_id, status, submitted_at, final_at) VALUES (%s, 1, 0, 7, 3, 'p1',"
+            " 'DELIVERED', now() + interval '1.5 seconds', now() + interval '5 seconds')",
+            [made],
+        )
+        connection.execute(
             "INSERT INTO webhook_delivery (id, account_id, message_id, event_type, url, body,"
             " status, attempts, last_status, last_attempt_at)"
             " VALUES (%s, 7, %s, 'message.failed', 'https://x', '', 'delivered', 1, 200,"
@@ -64,9 +70,11 @@ def test_a_message_and_its_life(run: Run, message: str) -> None:
     assert (shown["account"], shown["status"], shown["price"]) == ("acme", "FAILED", "0.1200")
     steps = run("message", "timeline", message)["timeline"]
     assert [step["what"] for step in steps] == [
-        "accepted", "submitted", "retry", "FAILED", "webhook message.failed"
+        "accepted", "submitted", "attempt 1 submitted", "retry", "FAILED",
+        "webhook message.failed", "attempt 1 DELIVERED",
     ]  # fmt: skip
-    assert steps[2]["text"] == 'again (sms-1, attempt 0) {"code": "x"}'
+    assert steps[2]["text"] == "p1 (route , attempt 1)"
+    assert steps[3]["text"] == 'again (sms-1, attempt 0) {"code": "x"}'
 
 
 def test_messages_are_found(run: Run, message: str) -> None:

@@ -99,6 +99,24 @@ async def test_sends_and_shows(service: Running) -> None:
         assert 'cpaas_api_submissions_total{code="",status="202"}' in await answer.text()
 
 
+async def test_what_a_carrier_has_is_not_cancelled(service: Running, pool: asyncpg.Pool) -> None:
+    """It is queued again for another route, but an earlier attempt is with a carrier."""
+    session = service["session"]
+    async with session.post("/v1/messages", json=BODY) as answer:
+        sent = await answer.json()
+    await pool.execute(
+        "INSERT INTO message_part (message_id, attempt, part_no, account_id, route_id,"
+        " provider_message_id, status) VALUES ($1::text::uuid, 1, 0, $2, 1, 'p1', 'SUBMITTED')",
+        sent["id"], service["account"].id,
+    )  # fmt: skip
+    async with session.post(f"/v1/messages/{sent['id']}/cancel") as answer:
+        assert (answer.status, (await answer.json())["code"]) == (409, "already_claimed")
+    async with session.get(f"/v1/messages/{sent['id']}") as answer:
+        assert (await answer.json())["status"] == "QUEUED"
+    async with session.get("/v1/balance") as answer:
+        assert (await answer.json())["balance"] == "999.8800"
+
+
 async def test_summary(service: Running) -> None:
     session = service["session"]
     async with session.post("/v1/messages", json=BODY) as answer:

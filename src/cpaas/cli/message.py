@@ -47,12 +47,13 @@ def timeline(message: Id, json: output.Json = False) -> None:
     from cpaas.cli import acting, queries
     from cpaas.kit.ids import lowest_at, milliseconds
 
-    async def work(connection: Any) -> tuple[Any, list[Any], list[Any]]:
+    async def work(connection: Any) -> tuple[Any, list[Any], list[Any], list[Any]]:
         row = await _found(connection, message)
         until = lowest_at(milliseconds(row["id"]) + 7 * 86_400_000)
         return (
             row,
             await queries.message_events(connection, row["id"]),
+            await queries.message_parts(connection, row["id"]),
             await queries.message_webhooks(connection, row["account_id"], row["id"], until),
         )
 
@@ -161,7 +162,9 @@ def _shown(row: Any) -> dict[str, Any]:
     }
 
 
-def _steps(row: Any, events: list[Any], webhooks: list[Any]) -> list[dict[str, str]]:
+def _steps(
+    row: Any, events: list[Any], parts: list[Any], webhooks: list[Any]
+) -> list[dict[str, str]]:
     facts = {
         "routed_at": f"{row['decision']} (rule {row['rule_id']})"
         if row["rule_id"]
@@ -176,6 +179,8 @@ def _steps(row: Any, events: list[Any], webhooks: list[Any]) -> list[dict[str, s
             (row["final_at"], row["status"], f"{row['error_code']} {row['error']}".strip())
         )
     found += [(e["at"], e["kind"], _told(e)) for e in events]
+    for part in parts:
+        found += _part(part)
     found += [
         (
             w["last_attempt_at"] or w["created_at"],
@@ -186,6 +191,18 @@ def _steps(row: Any, events: list[Any], webhooks: list[Any]) -> list[dict[str, s
     ]
     found.sort(key=lambda step: step[0])
     return [{"at": _iso(at) or "", "what": what, "text": text} for at, what, text in found]
+
+
+def _part(part: Any) -> list[tuple[datetime, str, str]]:
+    """What a carrier said of a part, or of an attempt before the last one."""
+    name = f"part {part['part_no']}" if part["part_no"] else f"attempt {part['attempt']}"
+    said = f"{part['provider_id']} (route {part['route']}, attempt {part['attempt']})"
+    ended = f"{part['provider_id']} {part['error_code']}".strip()
+    steps = [
+        (part["submitted_at"], f"{name} submitted", said),
+        (part["final_at"], f"{name} {part['status']}", ended),
+    ]
+    return [step for step in steps if step[0] is not None]
 
 
 def _told(event: Any) -> str:

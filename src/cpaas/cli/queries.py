@@ -102,6 +102,20 @@ async def message_events(
     return rows
 
 
+async def message_parts(
+    connection: asyncpg.Connection, message_id: UUID, most: int = 500
+) -> list[asyncpg.Record]:
+    """The ids that carriers gave to a message's parts, and (part 0) to its earlier attempts."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "SELECT p.attempt, p.part_no, p.status, coalesce(p.provider_message_id, '') AS provider_id,"
+        " p.submitted_at, p.final_at, p.error_code, coalesce(r.name, '') AS route"
+        " FROM message_part p LEFT JOIN route r ON r.id = p.route_id"
+        " WHERE p.message_id = $1 ORDER BY p.attempt, p.part_no LIMIT $2",
+        message_id, most,
+    )  # fmt: skip
+    return rows
+
+
 async def message_webhooks(
     connection: asyncpg.Connection,
     account_id: int,
