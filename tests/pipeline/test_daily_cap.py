@@ -12,7 +12,8 @@ from cpaas.pipeline.drafts import Outcome
 from cpaas.pipeline.refusals import RefusedError
 from cpaas.reports.fold import fold
 
-ZONE = "Asia/Kolkata"
+#: the world has no setting for it.
+ZONE = "UTC"
 HOUR_US = 3_600_000_000
 
 
