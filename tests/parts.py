@@ -6,6 +6,8 @@ A missing part skips its tests on a laptop and fails them where everything must 
 import importlib.util
 import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +39,17 @@ def _module(name: str) -> Callable[[], bool]:
     return lambda: importlib.util.find_spec(name) is not None
 
 
+def _may_mount() -> bool:
+    """Whether a file system of our own can be mounted here."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        asked = ["mount", "-t", "tmpfs", "-o", "size=1m", "cpaas", folder]
+        if subprocess.run(asked, capture_output=True, check=False).returncode:
+            return False
+        return subprocess.run(["umount", folder], check=False).returncode == 0
+
+
 PARTS: dict[str, Part] = {
     "kannel": Part(_program("bearerbox", "/usr/sbin/bearerbox"), "apt-get install kannel"),
     "kannel-extras": Part(
@@ -50,6 +63,7 @@ PARTS: dict[str, Part] = {
     "chromium": Part(_program("chromium", "chromium-browser"), "apt-get install chromium"),
     "sipp": Part(_program("sipp"), "apt-get install sip-tester"),
     "espeak-ng": Part(_program("espeak-ng"), "apt-get install espeak-ng"),
+    "mount": Part(_may_mount, "run as root with leave to mount (in a container: --privileged)"),
     "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
 }
 

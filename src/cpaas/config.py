@@ -33,6 +33,7 @@ OTHER_NAMES = frozenset(
         "CPAAS_VENV",
         "CPAAS_SUPERVISED",
         "CPAAS_TEST_REQUIRE_ALL",
+        "CPAAS_SOAK_MINUTES",
     }
 )
 
@@ -159,6 +160,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             minimum=1000,
         ),
     ] = 3_000_000
+    retention_days: Annotated[
+        int,
+        Doc(
+            "Age at which a day of messages is dropped, once all of it is final; at least 7, "
+            "0 keeps all for ever. The platform setting retention_days goes before it.",
+            unit="days",
+            minimum=0,
+        ),
+    ] = 400
     waiting_mb_max: Annotated[
         int,
         Doc(

@@ -232,7 +232,7 @@ async def test_otp_goes_before_what_waits(dsn: str) -> None:
 async def test_a_lease_is_held_by_one_process_only(dsn: str) -> None:
     async with smsc() as (carrier, port), gateway_world(dsn) as world:
         await world.pool.execute(
-            "INSERT INTO route_lease VALUES (1, 99, now() + interval '1 hour')"
+            "INSERT INTO route_lease VALUES (1, 99, now() + interval '25 seconds')"
         )
         world.configure(routed_to(port))
         await world.send(2)

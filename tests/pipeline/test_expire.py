@@ -7,7 +7,7 @@ from tests.pipeline.world import HOUR_US, World, data_plane_pool
 
 from cpaas.kit.ids import new_id
 from cpaas.messages.envelopes import Envelope, pack
-from cpaas.pipeline.expire import ITEMS_MAX, ExpiredWaiting
+from cpaas.pipeline.expire import ITEMS_MAX, MESSAGES_MAX, ExpiredWaiting
 
 
 @pytest.fixture
@@ -66,8 +66,12 @@ async def test_what_is_young_not_due_or_unreadable_is_let_be(world: World) -> No
 
 async def test_a_long_queue_is_walked_through(world: World) -> None:
     young = await world.message("QUEUED", valid_until_us=world.now_us + HOUR_US)
-    for _ in range(ITEMS_MAX):
-        await lies(world, young, "submit_smpp1")
+    await lies(world, young, "submit_smpp1")
+    await world.pool.execute(
+        "INSERT INTO queue_item (queue, account_id, payload, available_at)"
+        " SELECT queue, 1, payload, available_at FROM queue_item, generate_series(2, $1::int)",
+        ITEMS_MAX,
+    )
     late = await world.message("QUEUED", valid_until_us=world.now_us - 1, id=new_id().bytes)
     await lies(world, late, "submit_smpp1")
     sweep = ExpiredWaiting()
@@ -76,3 +80,11 @@ async def test_a_long_queue_is_walked_through(world: World) -> None:
     assert await swept(world, sweep) == 1
     assert (await world.row(late))["status"] == "EXPIRED"
     assert await swept(world, sweep) == ITEMS_MAX
+
+
+async def test_long_lists_are_walked_a_few_at_a_time(world: World) -> None:
+    for _ in range(3):
+        await lies(world, await world.message("QUEUED"), "cpaas.sms.submit")
+    await world.pool.execute("UPDATE queue_item SET messages = $1", MESSAGES_MAX - 1)
+    sweep = ExpiredWaiting()
+    assert [await swept(world, sweep) for _ in range(3)] == [2, 1, 2]

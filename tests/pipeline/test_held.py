@@ -13,6 +13,7 @@ from cpaas.kit.ids import lowest_at
 from cpaas.messages.envelopes import Envelope, pack, unpack
 from cpaas.pipeline import held, held_queries, overdue, unknown
 from cpaas.pipeline.receipts import commit_receipts
+from cpaas.pipeline.waits import Heartbeats, Waits
 
 MADE_AT = "2026-11-26T00:00:00+00:00"
 START = lowest_at(0).bytes
@@ -123,8 +124,12 @@ async def test_no_sweep_and_no_policy_touches_what_is_held(world: World) -> None
     await hold(world)
     world.now_us += 2 * unknown.WAIT_US
     async with world.pool.acquire() as connection, connection.transaction():
-        await unknown.sweep_dead(connection, world.context(), dead_after_seconds=0)
-        assert await unknown.sweep_unknown(connection, world.context(), START) > START
+        await unknown.sweep_dead(connection, world.context(), Heartbeats(), dead_after_seconds=0)
+        waits = Waits()
+        assert (
+            await unknown.sweep_unknown(connection, world.context(), START, waits, wait_us=0)
+            > START
+        )
     assert (await world.row(sent))["status"] == "SENDING"
     assert await world.kinds(sent) == ["unknown_outcome", "held"]
 

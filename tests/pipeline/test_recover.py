@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
-from tests.pipeline.world import PRICE, World, account, data_plane_pool, route, snapshot
+from tests.pipeline.world import PRICE, account, data_plane_pool, route, snapshot
+from tests.pipeline.world import World as PlainWorld
 
 from cpaas.kit.ids import lowest_at
 from cpaas.messages.envelopes import Envelope, unpack
@@ -17,11 +17,28 @@ from cpaas.pipeline.answers import commit_answers
 from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.recover import jobs, run_once, run_sweeps
 from cpaas.pipeline.types import ReceiptState
+from cpaas.pipeline.waits import Heartbeats, Waits
 
 HOUR_US = 3_600_000_000
 START = lowest_at(0).bytes
-#: the server of the tests may have started just now.
-SWEEP_DEAD = partial(unknown.sweep_dead, dead_after_seconds=0.05)
+DEAD_SECONDS = 15
+
+
+class World(PlainWorld):
+    """With what one recovering process has seen, by a clock that moves with the world's."""
+
+    def __init__(self, pool: Any, now_us: int) -> None:
+        super().__init__(pool, now_us)
+        self.passed = 0.0
+        self.waits = Waits(lambda: self.now_us / 1_000_000)
+        self.hearts = Heartbeats(lambda: self.passed)
+
+    async def sweep_dead(self) -> int:
+        """As one process does it every two seconds, over a time in which others must beat."""
+        for _ in range(0, DEAD_SECONDS, 2):
+            await sweep(self, unknown.sweep_dead, self.hearts)
+            self.passed += 2
+        return int(await sweep(self, unknown.sweep_dead, self.hearts))
 
 
 @pytest.fixture
@@ -35,6 +52,17 @@ async def world(dsn: str) -> AsyncIterator[World]:
 async def sweep(world: World, one: Callable[..., Awaitable[Any]], *values: Any) -> Any:
     async with world.pool.acquire() as connection, connection.transaction():
         return await one(connection, world.context(), *values)
+
+
+async def decide(world: World) -> bytes:
+    after: bytes = await sweep(world, unknown.sweep_unknown, START, world.waits)
+    return after
+
+
+async def wait_is_over(world: World) -> None:
+    """What was seen waiting has waited long enough."""
+    await decide(world)
+    world.now_us += unknown.WAIT_US
 
 
 async def instance(world: World, *, seconds_ago: float) -> int:
@@ -60,38 +88,50 @@ async def early_receipt(world: World, provider_id: str = "p1") -> None:
 
 
 async def test_only_dead_instances_rows_are_noted_and_once(world: World) -> None:
-    dead, alive = await instance(world, seconds_ago=60), await instance(world, seconds_ago=-60)
+    # Stamps say nothing: the heart of the one that looks older than the other beats.
+    dead, alive = await instance(world, seconds_ago=-60), await instance(world, seconds_ago=60)
     left = await world.message(claimed_by=dead)
     running = await world.message(claimed_by=alive)
-    assert await sweep(world, SWEEP_DEAD) == 1
-    assert await sweep(world, SWEEP_DEAD) == 0
+    noted = []
+    for _ in range(DEAD_SECONDS):
+        await world.pool.execute(
+            "UPDATE service_instance SET heartbeat_at = heartbeat_at + interval '1 second'"
+            " WHERE id = $1",
+            alive,
+        )
+        noted.append(await sweep(world, unknown.sweep_dead, world.hearts))
+        world.passed += 2
+    assert sum(noted) == 1
+    assert noted.index(1) == DEAD_SECONDS // 2 + 1
     assert await world.kinds(left) == ["unknown_outcome"]
     assert await world.kinds(running) == []
 
 
+async def test_who_ended_in_good_order_is_swept_at_once(world: World) -> None:
+    ended = await instance(world, seconds_ago=0)
+    await world.pool.execute("UPDATE service_instance SET stopped_at = now()")
+    await world.message(claimed_by=ended)
+    assert await sweep(world, unknown.sweep_dead, world.hearts) == 1
+    assert await sweep(world, unknown.sweep_dead, world.hearts) == 0
+
+
 async def test_nobody_is_dead_for_the_time_that_the_database_was_away(world: World) -> None:
-    mine, other = await instance(world, seconds_ago=60), await instance(world, seconds_ago=60)
-    async with world.pool.acquire() as connection:
-        since = await connection.fetchval(
-            "SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8"
-        )
-        ask = partial(recover_queries.dead_instances, connection)
-        assert await ask(min(since + 5, 50), 0) == ([] if since < 45 else [mine, other])
-        assert await ask(0.1, mine) == [other]
-        await world.pool.execute("UPDATE service_instance SET stopped_at = now()")
-        assert await ask(since + 100, 0) == [mine, other]
+    await world.message(claimed_by=await instance(world, seconds_ago=0))
+    for seconds in (2, 60, 2, 2):
+        assert await sweep(world, unknown.sweep_dead, world.hearts) == 0
+        world.passed += seconds
 
 
 async def test_nothing_is_decided_before_its_time(world: World) -> None:
     sent = await unknown_message(world, lane="otp")
-    assert await sweep(world, unknown.sweep_unknown, START) == START
+    assert await decide(world) == START
     assert (await world.row(sent))["status"] == "SENDING"
 
 
 async def test_an_otp_is_sent_again(world: World) -> None:
     sent = await unknown_message(world, lane="otp")
-    world.now_us += unknown.WAIT_US
-    assert await sweep(world, unknown.sweep_unknown, START) > START
+    await wait_is_over(world)
+    assert await decide(world) > START
     (item,) = await world.items("cpaas.sms.submit")
     again = unpack(item["payload"])
     assert (again.lane, again.plan, again.messages[0].attempt) == ("otp", [], 2)
@@ -102,8 +142,8 @@ async def test_an_otp_is_sent_again(world: World) -> None:
 
 async def test_a_message_whose_outcome_is_unknown_twice_is_decided_twice(world: World) -> None:
     sent = await unknown_message(world, lane="otp")
-    world.now_us += unknown.WAIT_US
-    await sweep(world, unknown.sweep_unknown, START)
+    await wait_is_over(world)
+    await decide(world)
     message = sent.messages[0]
     await world.pool.execute("UPDATE message SET status = 'SENDING' WHERE id = $1", message.id)
     message.attempt = 2
@@ -111,17 +151,17 @@ async def test_a_message_whose_outcome_is_unknown_twice_is_decided_twice(world: 
         answer = world.answer(sent, None, error="unknown_outcome")
         await commit_answers(connection, world.context(), [answer])
     # Somebody who begins from the start, as after a restart, sees both notes at once.
-    assert await sweep(world, unknown.sweep_unknown, START) == START
-    world.now_us += unknown.WAIT_US
-    assert await sweep(world, unknown.sweep_unknown, START) > START
+    assert await decide(world) == START
+    await wait_is_over(world)
+    assert await decide(world) > START
     row = await world.row(sent)
     assert (row["status"], row["attempt"]) == ("QUEUED", 3)
 
 
 async def test_others_fail_and_keep_their_price(world: World) -> None:
     sent = await unknown_message(world)
-    world.now_us += unknown.WAIT_US
-    await sweep(world, unknown.sweep_unknown, START)
+    await wait_is_over(world)
+    await decide(world)
     row = await world.row(sent)
     assert (row["status"], row["error_code"], row["refunded_micro"]) == (
         "FAILED", "unknown_outcome", 0,
@@ -139,8 +179,8 @@ async def test_the_accounts_policy_decides(
 ) -> None:
     world.snapshot = snapshot([account(1, unknown=policy, refund_failed=True)])
     sent = await unknown_message(world, lane=lane)
-    world.now_us += unknown.WAIT_US
-    await sweep(world, unknown.sweep_unknown, START)
+    await wait_is_over(world)
+    await decide(world)
     row = await world.row(sent)
     assert row["status"] == status
     assert row["refunded_micro"] == (PRICE if status == "FAILED" else 0)
@@ -149,7 +189,7 @@ async def test_the_accounts_policy_decides(
 async def test_a_receipt_that_fits_alone_is_adopted(world: World) -> None:
     sent = await unknown_message(world)
     await early_receipt(world)
-    await sweep(world, unknown.sweep_unknown, START)
+    await decide(world)
     row = await world.row(sent)
     assert (row["status"], row["provider_message_id"]) == ("SUBMITTED", "p1")
     assert await sweep(world, overdue.sweep_unmatched) == 1
@@ -162,7 +202,7 @@ async def test_a_receipt_that_fits_two_is_not_adopted(world: World) -> None:
     sent = await unknown_message(world)
     await world.message()
     await early_receipt(world)
-    await sweep(world, unknown.sweep_unknown, START)
+    await decide(world)
     assert (await world.row(sent))["status"] == "SENDING"
 
 
@@ -170,7 +210,7 @@ async def test_two_receipts_for_one_message_are_not_adopted(world: World) -> Non
     sent = await unknown_message(world)
     await early_receipt(world, "p1")
     await early_receipt(world, "p2")
-    await sweep(world, unknown.sweep_unknown, START)
+    await decide(world)
     assert (await world.row(sent))["status"] == "SENDING"
 
 
@@ -186,7 +226,7 @@ async def test_a_long_message_is_adopted_when_every_part_has_its_receipt(
         assert (await world.row(sent))["status"] == "SENDING"
         async with world.pool.acquire() as connection:
             await commit_receipts(connection, world.context(), [world.receipt(name, state)])
-        await sweep(world, unknown.sweep_unknown, START)
+        await decide(world)
     assert (await world.row(sent))["status"] == "SUBMITTED"
     assert await sweep(world, overdue.sweep_unmatched) == 2
     assert (await world.row(sent))["status"] == status
@@ -200,7 +240,7 @@ async def test_the_part_that_was_answered_for_is_not_waited_for(world: World) ->
         await commit_answers(connection, world.context(), [answer])
     for name in ("p1", "p2"):
         await early_receipt(world, name)
-    await sweep(world, unknown.sweep_unknown, START)
+    await decide(world)
     assert await sweep(world, overdue.sweep_unmatched) == 1
     assert (await world.row(sent))["status"] == "DELIVERED"
 
@@ -210,7 +250,7 @@ async def test_a_long_message_that_went_as_one_has_one_receipt(world: World) -> 
     world.snapshot = snapshot(routes=[whole])
     sent = await unknown_message(world, segments=2)
     await early_receipt(world)
-    await sweep(world, unknown.sweep_unknown, START)
+    await decide(world)
     await sweep(world, overdue.sweep_unmatched)
     assert (await world.row(sent))["status"] == "DELIVERED"
 
@@ -275,7 +315,7 @@ async def test_old_rows_go(world: World) -> None:
            FROM generate_series(0, 2) n"""
     )
     old = await instance(world, seconds_ago=8 * 86_400)
-    await sweep(world, SWEEP_DEAD)
+    await world.sweep_dead()
     kept = await instance(world, seconds_ago=8 * 86_400)
     assert await sweep(world, overdue.sweep_old_rows) == 4
     left = await world.pool.fetch("SELECT provider_message_id FROM unmatched_receipt ORDER BY 1")
@@ -299,6 +339,7 @@ async def test_one_process_at_a_time_sweeps(world: World) -> None:
 
 async def test_the_loop_brings_a_dead_senders_otp_back(world: World) -> None:
     dead = await instance(world, seconds_ago=60)
+    await world.pool.execute("UPDATE service_instance SET stopped_at = now()")
     sent = await world.message(lane="otp", claimed_by=dead)
     running = asyncio.create_task(
         run_sweeps(

@@ -1,6 +1,5 @@
 """What every call needs, handed to the application once by its composition root."""
 
-import time
 from typing import Any
 
 from litestar import Request
@@ -15,6 +14,7 @@ from cpaas.api.auth import (
     client_address,
 )
 from cpaas.api.problem import ProblemError
+from cpaas.kit.clock import now_us
 from cpaas.kit.guard import Guard
 from cpaas.kit.secrets import Keyring
 from cpaas.snapshot.holder import SnapshotHolder
@@ -50,7 +50,7 @@ class Api:
     @staticmethod
     def now_us() -> int:
         """Unix microseconds."""
-        return time.time_ns() // 1000
+        return now_us()
 
     def client(self, request: ApiRequest) -> str:
         """The caller's address."""

@@ -23,6 +23,7 @@ from cpaas.api.auth import Caller, Network, authenticate, client_address
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of
 from cpaas.api.rate import Rates
 from cpaas.api.sending import NotSent, RecipientError, SendRequest, SentMessage, SentMessages
+from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
 from cpaas.messages.envelopes import Outgoing
@@ -78,7 +79,7 @@ class Door:
         *,
         currency: str,
         trusted: tuple[Network, ...] = (),
-        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock_us: Callable[[], int] = now_us,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._snapshots = snapshots

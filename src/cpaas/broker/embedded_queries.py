@@ -228,3 +228,13 @@ async def lying(connection: Any, queues: Sequence[str]) -> dict[tuple[str, bool]
     )
     none = {(queue, first): 0 for queue in queues for first in (True, False)}
     return none | {(row[0], row[1]): row[2] for row in rows}
+
+
+async def waits(connection: Any, queue: str, seconds: float) -> bool:
+    """Whether something in a queue has been ready for so long."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM queue_item WHERE queue = $1"
+        " AND available_at < now() - $2 * interval '1 second')",
+        queue, seconds,
+    )  # fmt: skip
+    return found

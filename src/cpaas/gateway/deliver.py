@@ -18,7 +18,7 @@ from cpaas.gateway.apart import work_apart
 from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.contact import Contact
-from cpaas.gateway.down import sweep
+from cpaas.gateway.down import expired, sweep
 from cpaas.gateway.quality import Quality
 from cpaas.gateway.throttle import Throttle
 from cpaas.gateway.types import Around, Token
@@ -66,6 +66,7 @@ class RouteGateway:
         self._others_at = 0.0
         self._unwritten: list[Prepared] = []
         self._doubt: Batch | None = None
+        self.taken_at = 0.0
 
     # What the host calls
 
@@ -84,6 +85,12 @@ class RouteGateway:
     def down(self) -> bool:
         """Whether the carrier is away for longer than a reconnect takes, or answers nothing."""
         return self._contact.down(self._around.clock())
+
+    @property
+    def excused(self) -> bool:
+        """Whether there is a reason to take nothing: no bind or lease, or enough in hand."""
+        held = self._buffer.messages or self._unwritten or self._doubt
+        return bool(held) or self._contact.due_in(self._around.clock()) is not None
 
     async def run(self) -> None:
         """Delivers until `stop`; then call `close`."""
@@ -230,6 +237,7 @@ class RouteGateway:
     async def _open(self, most: int, **which: Any) -> int:
         items = await self._consumer.take(most, **which)
         for item in items:
+            self.taken_at = self._around.clock()
             try:
                 self._buffer.add(OpenItem(item, unpack(item.payload)))
             except UnreadableEnvelopeError as error:
@@ -272,13 +280,7 @@ class RouteGateway:
         self, link: Link, one: OpenItem, message: Outgoing, batch: Batch
     ) -> Prepared | None:
         if message.valid_until_us <= batch.at_us:
-            text = "Its validity ended before it could be sent."
-            batch.finishes.append(
-                Finish(
-                    message.id, "EXPIRED", batch.at_us, message.attempt, error_code="expired",
-                    error=text, refund="policy" if message.with_carrier else "always",
-                )
-            )  # fmt: skip
+            batch.finishes.append(expired(message, batch.at_us))
             return None
         not_encodable = CATALOGUE["not_encodable"]
         try:

@@ -3,9 +3,12 @@
 Pure; the gateway carries it out.
 """
 
+from typing import Final
+
 import msgspec
 
 from cpaas.gateway.buffer import Buffer, OpenItem
+from cpaas.messages.envelopes import Outgoing
 from cpaas.messages.types import Finish
 from cpaas.pipeline.load import RouteLoad
 from cpaas.snapshot.types import Route, Snapshot
@@ -27,13 +30,8 @@ def sweep(buffer: Buffer, route: Route, snapshot: Snapshot, load: RouteLoad, now
     for one in buffer:
         late = [message for message in one.rest if message.valid_until_us <= now_us]
         for message in late:
-            swept.finishes.append(
-                Finish(
-                    message.id, "EXPIRED", now_us, message.attempt, error_code="expired",
-                    error="Its validity ended while its route was down.",
-                    refund="policy" if message.with_carrier else "always",
-                )
-            )  # fmt: skip
+            text = "Its validity ended while its route was down."
+            swept.finishes.append(expired(message, now_us, text))
         # A message of which the carrier has a part goes no other way.
         bound = any(message.parts_done for message in one.rest)
         others = [] if bound else alternatives(route, one.envelope.plan, snapshot, load)
@@ -45,6 +43,17 @@ def sweep(buffer: Buffer, route: Route, snapshot: Snapshot, load: RouteLoad, now
         else:
             swept.staying.append(one.item.id)
     return swept
+
+
+TEXT: Final = "Its validity ended before it could be sent."
+
+
+def expired(message: Outgoing, at_us: int, text: str = TEXT) -> Finish:
+    """The end of a message whose validity is over; of one that went in part the account decides."""
+    return Finish(
+        message.id, "EXPIRED", at_us, message.attempt, error_code="expired", error=text,
+        refund="policy" if message.with_carrier else "always",
+    )  # fmt: skip
 
 
 def alternatives(route: Route, plan: list[int], snapshot: Snapshot, load: RouteLoad) -> list[int]:

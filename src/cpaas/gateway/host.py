@@ -15,6 +15,7 @@ from cpaas.broker import embedded
 from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.broker.wakeups import QueueWakeups
+from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.channels.base import Channel, Link, RouteSettingsError
 from cpaas.db.trouble import is_passing
 from cpaas.gateway import queries
@@ -61,6 +62,7 @@ class Host:
         instance_id: int,
         credentials: Callable[[Route], dict[str, str]],
         located: Callable[[Route], Route | None] = lambda route: route,
+        watchdog: Watchdog | None = None,
     ) -> None:
         """located: where a route really is (None: not here); simulated carriers are built in."""
         self._pool = pool
@@ -70,6 +72,7 @@ class Host:
         self._instance_id = instance_id
         self._credentials = credentials
         self._located = located
+        self._watchdog = watchdog
         self._running: dict[int, _Running] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._leases: dict[int, float] = {}
@@ -234,13 +237,23 @@ class Host:
             self._faults[route.id] = str(error)
             if not isinstance(error, RouteSettingsError):
                 _log.warning("route_start_failed", route=route.name, kind=type(error).__name__)
-        task = asyncio.create_task(gateway.run())
+        loop = Recyclable(gateway.run)
+        task = asyncio.create_task(loop.run())
+        if self._watchdog is not None:
+            self._watchdog.watch(
+                Watched(
+                    gateway_queue(route.name), lambda: gateway.taken_at, lambda: gateway.excused,
+                    loop.recycle,
+                )
+            )  # fmt: skip
         self._running[route.id] = _Running(gateway, consumer, task, identity)
         _log.info("route_started", route=route.name)
 
     def _end(self, route_id: int, *, hand_back: bool, drain_seconds: float) -> None:
         running = self._running.pop(route_id)
         running.gateway.stop()
+        if self._watchdog is not None:
+            self._watchdog.forget(gateway_queue(running.gateway.route.name))
         task = asyncio.create_task(
             self._close(running, hand_back=hand_back, drain_seconds=drain_seconds)
         )

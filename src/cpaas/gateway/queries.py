@@ -66,7 +66,9 @@ async def renew_leases(
         SELECT r, $2, now() + $3 * interval '1 second' FROM unnest($1::bigint[]) r ORDER BY r
         ON CONFLICT (route_id) DO UPDATE
         SET instance_id = excluded.instance_id, leased_until = excluded.leased_until
-        WHERE l.instance_id = $2 OR l.leased_until < now() OR EXISTS (
+        WHERE l.instance_id = $2 OR l.leased_until < now()
+          -- Made before the database's clock stepped back.
+          OR l.leased_until > now() + 2 * $3 * interval '1 second' OR EXISTS (
             SELECT 1 FROM service_instance i
             WHERE i.id = l.instance_id AND i.stopped_at IS NOT NULL)
         RETURNING route_id

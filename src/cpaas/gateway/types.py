@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from cpaas.gateway.inbound import InboundKeeper
+from cpaas.kit.clock import now_us
 from cpaas.pipeline.load import RouteLoad
 from cpaas.pipeline.types import Answer, Receipt
 from cpaas.snapshot.types import Snapshot
@@ -44,5 +45,5 @@ class Around(msgspec.Struct, frozen=True):
     inbound: InboundKeeper
     load: RouteLoad
     snapshot: Callable[[], Snapshot]
-    clock_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    clock_us: Callable[[], int] = now_us
     clock: Callable[[], float] = time.monotonic

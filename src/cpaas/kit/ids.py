@@ -1,9 +1,10 @@
 """UUIDv7 made monotonic within a process, so that ids order as they were given out."""
 
 import os
-import time
 from collections.abc import Callable
 from uuid import UUID
+
+from cpaas.kit.clock import now_us
 
 _VERSION = 0x7 << 76
 _VARIANT = 0x2 << 62
@@ -16,7 +17,7 @@ class IdMaker:
     The 74 random bits of a millisecond start at a random value and are counted up within it.
     """
 
-    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, now_ns: Callable[[], int] = lambda: now_us() * 1000) -> None:
         self._now_ns = now_ns
         self._millisecond = 0
         self._tail = 0

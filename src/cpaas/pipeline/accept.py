@@ -15,6 +15,7 @@ import asyncpg
 from cpaas.blacklist import check as blacklist
 from cpaas.blacklist import queries as blacklist_queries
 from cpaas.db.trouble import AWAY, is_passing
+from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
 from cpaas.pipeline import accept_queries as queries
@@ -68,7 +69,7 @@ class Acceptor:
         snapshots: Snapshots,
         instance_id: int,
         *,
-        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock_us: Callable[[], int] = now_us,
         monotonic: Callable[[], float] = time.monotonic,
         resolve_seconds: float = RESOLVE_SECONDS_MAX,
         queue_items_max: int = QUEUE_ITEMS_MAX,

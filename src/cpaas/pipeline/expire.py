@@ -13,8 +13,9 @@ from cpaas.pipeline import recover_queries
 from cpaas.pipeline.route import end_waiting
 from cpaas.pipeline.transitions import Context
 
-#: an item may hold 500 messages: more at once would hold up the process.
-ITEMS_MAX: Final = 100
+#: more at once would hold up the process; a great backlog of lists costs no more than singles.
+ITEMS_MAX: Final = 1_000
+MESSAGES_MAX: Final = 2_000
 TEXT: Final = "Its validity ended while it waited for its route."
 _log = get_logger(__name__)
 
@@ -30,10 +31,16 @@ class ExpiredWaiting:
 
         The items stay: whoever takes one finds its ended messages ended.
         """
-        rows = await recover_queries.waiting_items(connection, self._after, ITEMS_MAX)
-        self._after = rows[-1][0] if len(rows) == ITEMS_MAX else 0
+        rows = await self._next(connection)
+        if not rows and self._after:
+            self._after = 0
+            rows = await self._next(connection)
+        self._after = rows[-1][0] if rows else 0
         await end_waiting(connection, context, _finishes(rows, context.now_us))
         return len(rows)
+
+    async def _next(self, connection: Any) -> list[Any]:
+        return await recover_queries.waiting_items(connection, self._after, ITEMS_MAX, MESSAGES_MAX)
 
 
 def _finishes(rows: list[Any], now_us: int) -> list[Finish]:
@@ -47,7 +54,7 @@ def _finishes(rows: list[Any], now_us: int) -> list[Finish]:
         finishes += [
             Finish(
                 one.id, "EXPIRED", now_us, one.attempt, error_code="expired", error=TEXT,
-                refund="policy" if one.parts_done else "always",
+                refund="policy" if one.with_carrier else "always",
             )
             for one in messages
             if one.valid_until_us <= now_us

@@ -5,6 +5,7 @@ number of processes may run this loop and a dead one is replaced at once.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -14,11 +15,13 @@ import msgspec
 from cpaas.db.trouble import is_passing
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
-from cpaas.pipeline import held, overdue, recover_queries, unknown
+from cpaas.pipeline import expiry, held, overdue, recover_queries, unknown
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.best_delivery import sweep_best_delivery
-from cpaas.pipeline.expire import ITEMS_MAX, ExpiredWaiting
+from cpaas.pipeline.clock_steps import ClockSteps
+from cpaas.pipeline.expire import ExpiredWaiting
 from cpaas.pipeline.transitions import Context
+from cpaas.pipeline.waits import Heartbeats, Waits
 from cpaas.snapshot.types import Snapshot
 
 _log = get_logger(__name__)
@@ -33,10 +36,10 @@ class Job(msgspec.Struct):
 
     number: int
     name: str
-    every_us: int
+    every_seconds: float
     sweep: Sweep
     full: int = 0
-    due_us: int = 0
+    due: float = 0.0
 
 
 class UnknownOutcomes:
@@ -44,6 +47,7 @@ class UnknownOutcomes:
 
     def __init__(self, wait_us: int = unknown.WAIT_US) -> None:
         self._wait_us = wait_us
+        self._waits = Waits()
         self._after = b""
 
     async def sweep(self, connection: Any, context: Context) -> int:
@@ -52,7 +56,9 @@ class UnknownOutcomes:
             first_ms = context.now_us // 1000 - REACH_DAYS * DAY_MS
             self._after = lowest_at(first_ms).bytes
         before = self._after
-        after = await unknown.sweep_unknown(connection, context, before, wait_us=self._wait_us)
+        after = await unknown.sweep_unknown(
+            connection, context, before, self._waits, wait_us=self._wait_us
+        )
         # A place may move on only a while behind the clock: other hosts' ids may be older.
         behind = lowest_at(context.now_us // 1000 - 60_000).bytes
         self._after = max(before, min(after, behind))
@@ -61,21 +67,23 @@ class UnknownOutcomes:
 
 def jobs(wait_us: int = unknown.WAIT_US) -> list[Job]:
     """Every sweep of the platform."""
-    second, hour = overdue.SECOND_US, overdue.HOUR_US
-    recent = partial(overdue.sweep_silent, accepted_before_us=2 * hour)
+    hour = 3600.0
+    recent = partial(overdue.sweep_silent, accepted_before_us=2 * overdue.HOUR_US)
     batch = overdue.BATCH_MAX
     return [
-        Job(1, "dead instances", 2 * second, unknown.sweep_dead),
-        Job(2, "unknown outcomes", second, UnknownOutcomes(wait_us).sweep),
-        Job(3, "unmatched receipts", second // 2, overdue.sweep_unmatched, full=batch),
+        Job(1, "dead instances", 2, partial(unknown.sweep_dead, hearts=Heartbeats())),
+        Job(2, "unknown outcomes", 1, UnknownOutcomes(wait_us).sweep),
+        Job(3, "unmatched receipts", 0.5, overdue.sweep_unmatched, full=batch),
         Job(4, "no receipt", hour, recent, full=batch),
         Job(5, "no receipt, late senders", 24 * hour, overdue.sweep_silent, full=batch),
         Job(6, "stranded messages", hour, overdue.sweep_stranded),
         Job(7, "partitions", hour, overdue.sweep_partitions),
-        Job(9, "expired", 20 * second, ExpiredWaiting().sweep, full=ITEMS_MAX),
-        Job(21, "best delivery", 10 * second, sweep_best_delivery),
-        Job(8, "old rows", 60 * second, overdue.sweep_old_rows, full=overdue.DELETE_MAX),
-        Job(9, "held messages", 10 * second, held.sweep),
+        Job(8, "old rows", 60, overdue.sweep_old_rows, full=overdue.DELETE_MAX),
+        Job(9, "expired", 5, ExpiredWaiting().sweep),
+        Job(10, "validity of dead letters", 60, expiry.LettersWalk().sweep),
+        Job(11, "clock", 5, ClockSteps().sweep),
+        Job(12, "held messages", 10, held.sweep),
+        Job(21, "best delivery", 10, sweep_best_delivery),
     ]
 
 
@@ -86,13 +94,14 @@ async def run_sweeps(
     clock_us: Callable[[], int],
     *,
     unknown_wait_us: int = unknown.WAIT_US,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run every sweep for ever; cancel it to end. A failing one is logged and tried again."""
     todo = jobs(unknown_wait_us)
     while True:
         for job in todo:
-            if clock_us() >= job.due_us:
-                job.due_us = clock_us() + job.every_us
+            if monotonic() >= job.due:
+                job.due = monotonic() + job.every_seconds
                 await _run(pool, job, lambda: Context(snapshot(), instance_id, clock_us()))
         await asyncio.sleep(TICK_SECONDS)
 

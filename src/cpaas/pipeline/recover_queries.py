@@ -71,24 +71,18 @@ async def elect(connection: Any, sweep: int) -> bool:
     return won
 
 
-async def dead_instances(
-    connection: Any, dead_after_seconds: float, not_instance: int
-) -> list[int]:
-    """Instances that ended or whose heart stopped, and that nobody has swept since.
+async def unswept_instances(connection: Any, not_instance: int) -> list[tuple[int, int, bool]]:
+    """Instances that nobody swept since their last heartbeat: id, its stamp, whether they ended.
 
-    While the database was away nobody's heart could beat: time counts from its start on. The one
-    that asks lives.
+    The one that asks lives.
     """
     rows = await connection.fetch(
-        """SELECT id FROM service_instance
-           WHERE (stopped_at IS NOT NULL
-                  OR greatest(heartbeat_at, pg_postmaster_start_time())
-                     < now() - $1 * interval '1 second')
-             AND (recovered_at IS NULL OR recovered_at < heartbeat_at) AND id <> $2
-           ORDER BY id LIMIT 100""",
-        dead_after_seconds, not_instance,
-    )  # fmt: skip
-    return [row[0] for row in rows]
+        """SELECT id, heartbeat_at, stopped_at IS NOT NULL FROM service_instance
+           WHERE (recovered_at IS NULL OR recovered_at < heartbeat_at) AND id <> $1
+           ORDER BY id LIMIT 1000""",
+        not_instance,
+    )
+    return [tuple(row) for row in rows]
 
 
 async def mark_recovered(connection: Any, instances: Sequence[int]) -> None:
@@ -279,13 +273,19 @@ async def _deleted(connection: Any, sql: str, *values: Any) -> int:
     return int(status.rpartition(" ")[2])
 
 
-async def waiting_items(connection: Any, after: int, most: int) -> list[Any]:
-    """(id, payload) of items with messages that have been ready for a minute, oldest first."""
+async def waiting_items(connection: Any, after: int, most: int, messages: int) -> list[Any]:
+    """(id, payload) of items with messages that have been ready for a minute, oldest first.
+
+    As many as hold so many messages, at least one.
+    """
     rows: list[Any] = await connection.fetch(
-        """SELECT id, payload FROM queue_item
-           WHERE id > $1 AND available_at < now() - interval '1 minute'
-             AND (queue LIKE 'cpaas.%.submit' OR queue LIKE 'submit\\_%')
-           ORDER BY id LIMIT $2""",
-        after, most,
+        r"""SELECT id, payload FROM (
+             SELECT id, payload, sum(messages) OVER (ORDER BY id) - messages AS before FROM (
+               SELECT id, payload, messages FROM queue_item
+               WHERE id > $1 AND available_at < now() - interval '1 minute'
+                 AND (queue LIKE 'cpaas.%.submit' OR queue LIKE 'submit\_%')
+               ORDER BY id LIMIT $2) waiting) counted
+           WHERE before < $3 ORDER BY id""",
+        after, most, messages,
     )  # fmt: skip
     return rows

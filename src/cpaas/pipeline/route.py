@@ -19,6 +19,7 @@ from cpaas.broker import embedded
 from cpaas.broker.base import Consumer, Item
 from cpaas.broker.topology import gateway_queue
 from cpaas.db.trouble import is_passing
+from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
 from cpaas.messages import queries
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
@@ -60,7 +61,7 @@ class Router:
         *,
         channel: str,
         instance_id: int,
-        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock_us: Callable[[], int] = now_us,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
@@ -79,6 +80,13 @@ class Router:
         self._more = False
         self._stopping = False
         self._resync_at = 0.0
+        #: when something was taken last, by `clock`.
+        self.taken_at = 0.0
+
+    @property
+    def excused(self) -> bool:
+        """Whether there is a reason to take nothing: no route, or full ones."""
+        return not self._routes or bool(self._short) or bool(self._holds)
 
     async def run(self) -> None:
         """Routes until `stop`; what a cancelled one held comes back by itself."""
@@ -136,6 +144,8 @@ class Router:
         if not most:
             return []
         items = await self._consumer.take(most, not_accounts=held, lanes=lanes)
+        if items:
+            self.taken_at = self._clock()
         self._more |= self._consumer.more
         return items
 

@@ -20,6 +20,7 @@ from cpaas.pipeline import adopt, recover_queries
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.recover_queries import Left, Unknown, Unmatched
 from cpaas.pipeline.transitions import Context, finish
+from cpaas.pipeline.waits import Heartbeats, Waits
 
 SECOND_US: Final = 1_000_000
 DEAD_AFTER_SECONDS: Final = 15.0
@@ -27,13 +28,25 @@ WAIT_US: Final = 120 * SECOND_US
 BATCH_MAX: Final = 500
 #: messages of one day noted in one sweep; the next one goes on.
 LEFT_MAX: Final = 5_000
+#: ended instances swept at once.
+DEAD_MAX: Final = 100
 
 
 async def sweep_dead(
-    connection: Any, context: Context, *, dead_after_seconds: float = DEAD_AFTER_SECONDS
+    connection: Any,
+    context: Context,
+    hearts: Heartbeats,
+    *,
+    dead_after_seconds: float = DEAD_AFTER_SECONDS,
 ) -> int:
-    """Note an unknown outcome for what dead instances left SENDING; returns how many."""
-    dead = await recover_queries.dead_instances(connection, dead_after_seconds, context.instance_id)
+    """Note an unknown outcome for what dead instances left SENDING; returns how many.
+
+    hearts: what this process has seen of the others' heartbeats.
+    """
+    unswept = await recover_queries.unswept_instances(connection, context.instance_id)
+    beats = [(one, beat) for one, beat, ended in unswept if not ended]
+    dead = [one for one, _, ended in unswept if ended][:DEAD_MAX]
+    dead += hearts.stopped(beats, dead_after_seconds)
     if not dead:
         return 0
     now_ms = context.now_us // 1000
@@ -60,33 +73,27 @@ async def sweep_dead(
 
 
 async def sweep_unknown(
-    connection: Any, context: Context, after: bytes, *, wait_us: int = WAIT_US
+    connection: Any, context: Context, after: bytes, waits: Waits, *, wait_us: int = WAIT_US
 ) -> bytes:
     """Decide about unknown outcomes; returns where the next sweep begins.
 
-    after: id of an event; all events up to it are settled.
+    after: id of an event; all events up to it are settled. waits: for how long this process has
+    seen each.
     """
     events = await recover_queries.unknown_events(connection, after, BATCH_MAX)
     if not events:
         return after
     # By attempt, too: a message that was sent again may have an unknown outcome once more.
-    noted_us = {(event.message_id, event.attempt): event.at_us for event in reversed(events)}
-    since_us: dict[bytes, int] = {}
-    rows = []
-    for row in await recover_queries.left(
-        connection, sorted({event.message_id for event in events})
-    ):
-        keys = {(row.id, 0), (row.id, row.attempt)} & noted_us.keys()
-        if keys:
-            since_us[row.id] = min(noted_us[key] for key in keys)
-            rows.append(row)
+    noted = {(event.message_id, event.attempt) for event in events}
+    left = await recover_queries.left(connection, sorted({event.message_id for event in events}))
+    rows = [row for row in left if {(row.id, 0), (row.id, row.attempt)} & noted]
     known = await recover_queries.parts_known(connection, [row.id for row in rows])
     fitting = await adopt.fitting(connection, context, rows, known)
     adopted = [row for row in rows if row.id in fitting]
     over = [
         row
         for row in rows
-        if row.id not in fitting and since_us[row.id] + wait_us <= context.now_us
+        if row.id not in fitting and waits.over((row.id, row.attempt), wait_us / SECOND_US)
     ]
     again = [row for row in over if _goes_again(context, row, partly=row.id in known)]
     ended = [row for row in over if row not in again]
@@ -94,6 +101,7 @@ async def sweep_unknown(
     await adopt_all(connection, context, adopted, fitting)
     await _apply(connection, context, again=again, ended=ended)
     decided = {row.id for row in (*adopted, *over)}
+    waits.forget((row.id, row.attempt) for row in (*adopted, *over))
     return _next(after, events, waiting={row.id for row in rows} - decided)
 
 

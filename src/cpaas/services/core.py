@@ -11,7 +11,6 @@ import os
 import resource
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, Final
 
@@ -24,22 +23,26 @@ from cpaas.api.app import make_app
 from cpaas.api.context import Api
 from cpaas.api.fast_path import http_protocol, offering
 from cpaas.api.submit import Door
+from cpaas.broker.base import Consumer
 from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.wakeups import QueueWakeups
+from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.config import Settings
 from cpaas.db.pool import create_pool
+from cpaas.kit.clock import now_us as _now_us
 from cpaas.kit.guard import Guard
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
 from cpaas.pipeline.accept import Acceptor
 from cpaas.pipeline.fallback_run import FallbackRunner
 from cpaas.pipeline.recover import run_sweeps
+from cpaas.pipeline.retention import run_retention
 from cpaas.reports.export import run_exports
 from cpaas.reports.fold import run_folding
 from cpaas.services.instance import registered
 from cpaas.snapshot.holder import SnapshotHolder
-from cpaas.webhooks.deliver import deliver
+from cpaas.webhooks.deliver import Deliverer, deliver
 
 SERVICE: Final = "cpaas-core"
 POOL_MIN: Final = 3
@@ -56,11 +59,8 @@ GC_THRESHOLD: Final = 50_000
 FILES_SPARE: Final = 1_000
 _WAITING = Gauge("cpaas_accept_waiting", "Messages that wait for the next commit.")
 _ITEMS = Gauge("cpaas_queue_items", "About how many items all queues hold.")
+_RECYCLED = Gauge("cpaas_webhooks_recycled_total", "How often posting webhooks was begun anew.")
 _log = get_logger("core")
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -95,6 +95,8 @@ class _Core:
         keyring = Keyring.load_or_make(settings.keyring)
         guard = Guard(settings.allow_networks)
         self.wakeups = QueueWakeups(settings.dsn())
+        self.watchdog = Watchdog(pool)
+        _RECYCLED.set_function(lambda: self.watchdog.recycled[WEBHOOK])
         self.acceptor = Acceptor(
             accept_pool, holder, instance_id, clock_us=_now_us,
             queue_items_max=settings.queue_items_max,
@@ -120,9 +122,8 @@ class _Core:
         consumer = EmbeddedConsumer(pool, WEBHOOK, instance_id, wakeups=self.wakeups)
         self._work: dict[str, Coroutine[Any, Any, None]] = {
             "accept": self.acceptor.run(),
-            "webhooks": deliver(
-                pool, consumer, snapshot=lambda: holder.current, keyring=keyring, guard=guard
-            ),
+            "webhooks": self._webhooks(pool, holder, consumer, (keyring, guard)),
+            "watchdog": self.watchdog.run(),
             "figures": run_folding(pool, _now_us, lambda: _zone(holder, settings)),
             "sweeps": run_sweeps(
                 pool,
@@ -131,6 +132,7 @@ class _Core:
                 _now_us,
                 unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
             ),
+            "retention": run_retention(pool, lambda: holder.current, _now_us),
             "exports": run_exports(pool, _environment(settings)),
             "fallback": FallbackRunner(
                 pool,
@@ -141,6 +143,28 @@ class _Core:
             ).run(),
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def _webhooks(
+        self, pool: Any, holder: SnapshotHolder, consumer: Consumer, outside: tuple[Keyring, Guard]
+    ) -> Coroutine[Any, Any, None]:
+        """Posts webhooks, watched: begun anew if it ever takes nothing without a reason."""
+        keyring, guard = outside
+
+        def began(deliverer: Deliverer) -> None:
+            self.watchdog.watch(
+                Watched(
+                    WEBHOOK, lambda: deliverer.taken_at, lambda: deliverer.excused,
+                    posting.recycle,
+                )
+            )  # fmt: skip
+
+        posting = Recyclable(
+            lambda: deliver(
+                pool, consumer, snapshot=lambda: holder.current, keyring=keyring, guard=guard,
+                began=began,
+            )
+        )  # fmt: skip
+        return posting.run()
 
     async def start(self, listening: socket.socket) -> None:
         """Starts every task; returns when requests are answered."""
@@ -226,7 +250,10 @@ async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, Any, SnapshotHo
             # A polite close waits for connections that a dead database never gives back.
             stack.callback(pool.terminate)
             pools.append(pool)
-        defaults = {"currency": settings.currency, "timezone": settings.timezone}
+        defaults = {
+            "currency": settings.currency, "timezone": settings.timezone,
+            "retention_days": settings.retention_days,
+        }  # fmt: skip
         holder = SnapshotHolder(settings.dsn(), defaults=defaults)
         await holder.start()
         stack.push_async_callback(holder.stop)

@@ -9,7 +9,6 @@ import contextlib
 import gc
 import secrets
 import signal
-import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import msgspec
 from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import revoke_queue, submit_queue, unreceipted_queue
 from cpaas.broker.wakeups import QueueWakeups
+from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.channels.registry import CHANNELS
 from cpaas.config import Settings
 from cpaas.db.pool import create_pool
@@ -26,6 +26,7 @@ from cpaas.gateway.inbound import InboundKeeper
 from cpaas.gateway.leases import free_what_the_dead_hold
 from cpaas.gateway.revoke import Revoker
 from cpaas.gateway.types import Around
+from cpaas.kit.clock import now_us as _now_us
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
 from cpaas.pipeline.load import RouteLoad
@@ -51,10 +52,6 @@ TEST_WINDOW: Final = 500
 DRAIN_SHARE: Final = 0.4
 SETTLE_SHARE: Final = 0.3
 _log = get_logger("sms")
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 class _TestCarrier:
@@ -102,6 +99,7 @@ class _Sms:
             return holder.current
 
         self.load = RouteLoad()
+        self.watchdog = Watchdog(pool)
         self.wakeups = QueueWakeups(settings.dsn())
         self.settler = Settler(
             pool, snapshot, instance_id, _now_us,
@@ -113,7 +111,7 @@ class _Sms:
             Around(self.settler, self.inbound, self.load, snapshot, _now_us), self.wakeups,
             instance_id=instance_id,
             credentials=lambda route: carrier.credentials(route, settings),
-            located=carrier.located,
+            located=carrier.located, watchdog=self.watchdog,
         )  # fmt: skip
         consumer = EmbeddedConsumer(pool, submit_queue(CHANNEL), instance_id, wakeups=self.wakeups)
         self.router = Router(
@@ -146,7 +144,15 @@ class _Sms:
         self._task("settle", self.settler.run())
         self._task("replies", self.inbound.run())
         self._task("gateway", self.host.run())
-        self._task("route", self.router.run())
+        routing = Recyclable(self.router.run)
+        self.watchdog.watch(
+            Watched(
+                submit_queue(CHANNEL), lambda: self.router.taken_at, lambda: self.router.excused,
+                routing.recycle,
+            )
+        )  # fmt: skip
+        self._task("route", routing.run())
+        self._task("watchdog", self.watchdog.run())
         self._task("revoke", self.revoker.run())
         self._task("receipt watch", self._receipt_watch.run())
         self._task("sweeps", self._sweeps)
@@ -179,6 +185,10 @@ class _Sms:
             Gauge("cpaas_answers_room", self.settler.answers_room),
             Gauge("cpaas_receipts_room", self.settler.room),
             Gauge("cpaas_snapshot_confirmed", float(self._holder.confirmed)),
+            *(
+                Gauge("cpaas_consumers_recycled_total", times, {"queue": queue})
+                for queue, times in self.watchdog.recycled.items()
+            ),
         ]
         routes = self._holder.current.routes
         for state in self.host.states:

@@ -4,12 +4,12 @@ Only this file knows which answers are success, failure, or a wish to be left al
 """
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from cpaas.db.actor import acting
 from cpaas.db.trouble import AWAY
+from cpaas.kit.clock import now_us
 from cpaas.kit.exchange import PostError
 from cpaas.kit.http import PostClient, Reply
 from cpaas.kit.log import get_logger
@@ -32,7 +32,7 @@ log = get_logger("webhooks")
 
 def wall_us() -> int:
     """Unix microseconds."""
-    return time.time_ns() // 1000
+    return now_us()
 
 
 class Poster:

@@ -5,6 +5,7 @@ that completes its queue item. No task per message: a bounded number of posts ru
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -48,12 +49,15 @@ async def deliver(
     snapshot: Callable[[], Snapshot],
     keyring: Keyring,
     guard: Guard,
+    began: Callable[["Deliverer"], None] = lambda _: None,
 ) -> None:
-    """Posts webhooks until cancelled: what cpaas-core runs."""
+    """Posts webhooks until cancelled: what cpaas-core runs; `began` is told who does it."""
     client = PostClient(guard)
     poster = Poster(pool, client, snapshot=snapshot, keyring=keyring)
     try:
-        await Deliverer(pool, consumer, poster).run()
+        deliverer = Deliverer(pool, consumer, poster)
+        began(deliverer)
+        await deliverer.run()
     finally:
         await client.close()
 
@@ -83,6 +87,13 @@ class Deliverer:
         self._workers: set[asyncio.Task[None]] = set()
         self._events_per_item = 1.0
         self._due_looks = 0
+        #: when something was taken from the queue last, by the monotonic clock.
+        self.taken_at = 0.0
+
+    @property
+    def excused(self) -> bool:
+        """Whether there is a reason to take nothing: all lanes, or some account's, are full."""
+        return bool(self._lanes.full()) or self._lanes.room - self._recorder.backlog < 1
 
     async def run(self) -> None:
         """Delivers until cancelled."""
@@ -106,6 +117,7 @@ class Deliverer:
             try:
                 items = await self._consumer.take(most, not_accounts=self._lanes.full())
                 if items:
+                    self.taken_at = time.monotonic()
                     await self._accept(items)
                 if self._consumer.more:
                     continue

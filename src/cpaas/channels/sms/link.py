@@ -19,6 +19,7 @@ from cpaas.channels.sms.config import SmsSettings, id_mode, scrub_codes, tls_con
 from cpaas.channels.sms.payloads import cancel_request, submit_parts
 from cpaas.channels.sms.statuses import carrier_code, carrier_error
 from cpaas.kit.bucket import Bucket
+from cpaas.kit.clock import now_us
 from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.smpp.client import BindParams, Client
 from cpaas.smpp.errors import EncodeError
@@ -64,7 +65,7 @@ class SmppLink:
         password: str,
         sink: Sink,
         *,
-        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock_us: Callable[[], int] = now_us,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
