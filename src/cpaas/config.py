@@ -88,6 +88,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_port: Annotated[int, _port("Admin Dashboard (cpaas-admin).")] = 8087
     portal_port: Annotated[int, _port("User Portal (cpaas-portal).")] = 8088
     smpp_port: Annotated[int, _port("SMPP server for customers.")] = 2775
+    smpp_tls_port: Annotated[
+        int, _port("SMPP server for customers over TLS; only with a certificate.")
+    ] = 3550
+    smpp_tls_certificate: Annotated[
+        Path, Doc("Certificate chain (PEM) of the SMPP server; empty: no TLS.", unit="file")
+    ] = Path()
+    smpp_tls_key: Annotated[Path, Doc("Private key (PEM) of that certificate.", unit="file")] = (
+        Path()
+    )
+    smpp_receipt_days: Annotated[
+        int,
+        Doc(
+            "How long receipts wait for an SMPP customer who is not bound.",
+            unit="days",
+            minimum=1,
+            maximum=90,
+        ),
+    ] = 7
     smsc_port: Annotated[int, _port("Simulated SMSC of the sandbox (SMPP).")] = 2776
     smsc_control_port: Annotated[int, _port("Control and health of the simulated SMSC.")] = 2778
     postgres_port: Annotated[int, _port("Embedded PostgreSQL, on 127.0.0.1 only.")] = 5433

@@ -123,6 +123,26 @@ def test_a_new_key_takes_the_old_one_out_of_force(run: Run, dsn: str) -> None:
     assert run("account", "smpp", "acme")["smpp_password"] != made["smpp_password"]
 
 
+def test_what_an_smpp_client_may_do(run: Run, dsn: str) -> None:
+    run("account", "create", "acme")
+    changed = run("account", "smpp-set", "acme", "--max-binds", "2", "--tps", "9", "--inactive")
+    assert changed == {"system_id": "acme", "max_binds": 2, "tps": 9, "active": False}
+    assert run("account", "smpp-set", "acme")["max_binds"] == 2
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO service_instance (id, service, host, pid, port) VALUES (5, 's', 'h', 1, 1)"
+        )
+        for instance in (5, 6):
+            connection.execute(
+                "INSERT INTO smpp_bind (instance_id, account_id, system_id, bind_type, address,"
+                " bound_at) SELECT %s, id, 'acme', 'trx', '203.0.113.7', now() FROM account",
+                [instance],
+            )
+    (bind,) = run("account", "binds", "acme")["binds"]
+    assert (bind["system_id"], bind["address"]) == ("acme", "203.0.113.7")
+    assert "no account" in run("account", "binds", "other", code=1)["error"]
+
+
 def test_names_are_taken_once_and_must_be_names(run: Run) -> None:
     run("account", "create", "acme")
     assert "exists" in run("account", "create", "ACME", "--username", "x", code=1)["error"]

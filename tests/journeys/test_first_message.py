@@ -2,6 +2,7 @@
 
 import pytest
 from tests.journeys.platform import Platform, until
+from tests.smpp.test_smpp_peers import SmpplibEsme
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,24 @@ def test_a_test_key_reaches_no_live_message(sandbox: Platform) -> None:
     for method, call in (("GET", ""), ("GET", "/timeline"), ("POST", "/cancel")):
         status, problem = sandbox.call(method, path + call, key=account["test_key"])
         assert (status, problem["code"]) == (404, "message_not_found")
+
+
+def test_an_smpp_customer_goes_the_whole_way(sandbox: Platform) -> None:
+    account = sandbox.answer["account"]
+    assert sandbox.answer["smpp_port"] == 2775 + sandbox.offset
+    esme = SmpplibEsme(
+        sandbox.answer["smpp_port"], login=(account["smpp_system_id"], account["smpp_password"]),
+        sender="", prefix="+91987654321",
+    )  # fmt: skip
+    # It leaves with its first receipt; the others wait for it.
+    esme.talk()
+    ids = [answer.rstrip(b"\0").decode() for answer in esme.answers]
+    assert len(ids) == 3
+    assert b"stat:DELIVRD" in esme.texts[0]
+    for message_id in ids:
+        sandbox.becomes(account["api_key"], message_id, "DELIVERED")
+    bound = sandbox.cpaas("account", "binds")["binds"]
+    assert all(row["system_id"] == account["smpp_system_id"] for row in bound)
 
 
 def test_the_next_up_goes_on_where_it_was(sandbox: Platform) -> None:

@@ -1,9 +1,10 @@
-// An ESME made with node-smpp: node esme.js PORT. Binds, submits each form of message, prints one
+// An ESME made with node-smpp: node esme.js PORT [SYSTEM_ID PASSWORD FROM TO]. Binds, submits each form of message, prints one
 // JSON line per event, answers deliver_sm, and unbinds once it got one.
 const smpp = require('smpp');
 
+const [port, system_id = 'node', password = 'secret', from = 'NODE', to = '91'] = process.argv.slice(2);
 const say = (event) => process.stdout.write(JSON.stringify(event) + '\n');
-const session = smpp.connect({ url: `smpp://127.0.0.1:${process.argv[2]}` });
+const session = smpp.connect({ url: `smpp://127.0.0.1:${port}` });
 
 const messages = [
   { short_message: 'Hello [€]' },
@@ -15,10 +16,10 @@ const messages = [
 ];
 
 session.on('connect', () => {
-  session.bind_transceiver({ system_id: 'node', password: 'secret' }, (bound) => {
+  session.bind_transceiver({ system_id, password }, (bound) => {
     say({ event: 'bound', status: bound.command_status, system_id: bound.system_id });
     for (const [number, message] of messages.entries()) {
-      const pdu = { source_addr: 'NODE', destination_addr: '91', registered_delivery: 1, ...message };
+      const pdu = { source_addr: from, destination_addr: to, registered_delivery: 1, ...message };
       session.submit_sm(pdu, (answer) => {
         say({ event: 'answer', number, status: answer.command_status, id: answer.message_id });
       });

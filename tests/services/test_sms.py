@@ -36,7 +36,7 @@ async def get(port: int, path: str) -> tuple[str, str]:
 async def settings(dsn: str, home: Path) -> Settings:
     made = Settings(
         home=home, external_dsn=dsn, keyring=home / "keyring.json", sms_port=free_port(),
-        smsc_port=free_port(), stop_seconds=6,
+        smsc_port=free_port(), smpp_port=free_port(), stop_seconds=6,
     )  # fmt: skip
     await bootstrap(made, dsn)
     return made

@@ -28,12 +28,12 @@ smsc = smpp
 smsc-id = sim
 host = 127.0.0.1
 port = {smsc}
-smsc-username = me
-smsc-password = pw
+smsc-username = {user}
+smsc-password = {password}
 system-type = ""
 transceiver-mode = true
 enquire-link-interval = 1
-msg-id-type = 0x01
+{ids}
 
 group = smsbox
 bearerbox-host = 127.0.0.1
@@ -80,7 +80,10 @@ class Kannel:
 
 
 @asynccontextmanager
-async def kannel(folder: Path, smsc_port: int) -> AsyncIterator[Kannel]:
+async def kannel(
+    folder: Path, smsc_port: int, *, user: str = "me", password: str = "pw",
+    ids: str = "msg-id-type = 0x01",
+) -> AsyncIterator[Kannel]:  # fmt: skip
     require("kannel")
     made = Kannel()
     app = web.Application()
@@ -90,7 +93,9 @@ async def kannel(folder: Path, smsc_port: int) -> AsyncIterator[Kannel]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     made.reports_port = runner.addresses[0][1]
     ports = {"admin": free_port(), "box": free_port(), "smsc": smsc_port, "send": made.send_port}
-    (folder / "kannel.conf").write_text(CONFIGURATION.format(**ports))
+    (folder / "kannel.conf").write_text(
+        CONFIGURATION.format(**ports, user=user, password=password, ids=ids)
+    )
     boxes: list[asyncio.subprocess.Process] = []
     try:
         for program in ("/usr/sbin/bearerbox", "/usr/sbin/smsbox"):

@@ -158,9 +158,15 @@ async def test_node_smpp_as_esme(pair: Pair) -> None:
 class SmpplibEsme(threading.Thread):
     """smpplib is blocking, so it has a thread of its own."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self, port: int, *, login: tuple[str, str] = ("me", "secret"), sender: str = "BRAND",
+        prefix: str = "91",
+    ) -> None:  # fmt: skip
         super().__init__(daemon=True)
         self.port = port
+        self.login = login
+        self.sender = sender
+        self.prefix = prefix
         self.answers: list[bytes] = []
         self.texts: list[bytes] = []
         self.failure: Exception | None = None
@@ -178,12 +184,12 @@ class SmpplibEsme(threading.Thread):
         client.set_message_sent_handler(lambda pdu: self.answers.append(pdu.message_id))
         client.set_message_received_handler(lambda pdu: self.texts.append(pdu.short_message))
         client.connect()
-        client.bind_transceiver(system_id="me", password="secret")
+        client.bind_transceiver(system_id=self.login[0], password=self.login[1])
         for number in range(3):
             client.send_message(
                 source_addr_ton=smpplib.consts.SMPP_TON_ALNUM,
-                source_addr="BRAND",
-                destination_addr=f"91{number}",
+                source_addr=self.sender,
+                destination_addr=f"{self.prefix}{number}",
                 short_message=b"hello",
                 registered_delivery=True,
             )

@@ -3,7 +3,7 @@
 import asyncpg
 import msgspec
 
-from cpaas.accounts.types import AccountRow, Changes
+from cpaas.accounts.types import AccountRow, BindShown, Changes, SmppRow
 
 _ROW = """
     SELECT a.id, a.name, a.active, a.is_sandbox, a.billing_mode,
@@ -184,3 +184,39 @@ async def revoke_api_key(connection: asyncpg.Connection, digest: bytes) -> bool:
         "UPDATE api_key SET revoked_at = now() WHERE digest = $1 AND revoked_at IS NULL", digest
     )
     return bool(status != "UPDATE 0")
+
+
+async def change_smpp_credential(
+    connection: asyncpg.Connection, account_id: int, changes: dict[str, object]
+) -> SmppRow | None:
+    """Sets max_binds, tps or active of the account's oldest credentials."""
+    # The names are those of the command's options, never input.
+    sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(changes, 2))
+    if sets:
+        await connection.execute(
+            f"UPDATE smpp_credential SET {sets} WHERE id = (SELECT min(id) FROM smpp_credential"
+            " WHERE account_id = $1)",
+            account_id, *changes.values(),
+        )  # fmt: skip
+    row = await connection.fetchrow(
+        "SELECT system_id, max_binds, tps, active FROM smpp_credential WHERE account_id = $1"
+        " ORDER BY id LIMIT 1",
+        account_id,
+    )
+    return None if row is None else SmppRow(**row)
+
+
+async def smpp_binds(connection: asyncpg.Connection, account_id: int = 0) -> list[BindShown]:
+    """The binds of an account (0 = of all), as their servers saw them last."""
+    rows = await connection.fetch(
+        """SELECT a.name AS account, b.system_id, b.bind_type, b.address, b.submitted, b.refused,
+             b.delivered, b.unanswered,
+             (extract(epoch FROM b.bound_at) * 1000000)::bigint AS bound_us
+           FROM smpp_bind b JOIN account a ON a.id = b.account_id
+             JOIN service_instance s ON s.id = b.instance_id
+           WHERE ($1::bigint = 0 OR b.account_id = $1) AND s.stopped_at IS NULL
+             AND s.heartbeat_at > now() - interval '1 minute'
+           ORDER BY a.name, b.bound_at""",
+        account_id,
+    )
+    return [BindShown(**row) for row in rows]

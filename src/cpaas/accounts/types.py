@@ -70,3 +70,26 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     whatsapp_enabled: bool | None = None
     rcs_enabled: bool | None = None
     voice_enabled: bool | None = None
+
+
+class SmppRow(msgspec.Struct, frozen=True):
+    """SMPP credentials without their password; `tps` 0 = the account's."""
+
+    system_id: str
+    max_binds: int
+    tps: int
+    active: bool
+
+
+class BindShown(msgspec.Struct, frozen=True):
+    """A bind of an account's ESME; counts since it was bound, time in Unix microseconds."""
+
+    account: str
+    system_id: str
+    bind_type: str
+    address: str
+    submitted: int
+    refused: int
+    delivered: int
+    unanswered: int
+    bound_us: int

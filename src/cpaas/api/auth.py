@@ -4,15 +4,12 @@ No framework here: the hot path and every other call use the same function.
 """
 
 import hashlib
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from cpaas.api.problem import ProblemError
+from cpaas.kit.networks import Network, within
 from cpaas.snapshot.types import Account, AdminKey, ApiKey, Snapshot
 
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
 _KEY_CHARS_MAX: Final = 200
 _HOPS_MAX: Final = 20
 
@@ -92,7 +89,7 @@ def authenticate(
             403, "account_inactive", "This account is inactive; ask its operator.",
             title="The account is inactive",
         )  # fmt: skip
-    if account.networks and not _within(client, account.networks):
+    if account.networks and not within(client, account.networks):
         raise ProblemError(
             403, "ip_not_allowed",
             f"Calls from {client or 'this address'} are not allowed for this account; "
@@ -116,7 +113,7 @@ def authenticate_operator(
                 title="An admin key is needed",
             )  # fmt: skip
         raise _unauthorized("No such key, or it was revoked. Ask for a new one.")
-    if found.networks and not _within(client, found.networks):
+    if found.networks and not within(client, found.networks):
         raise ProblemError(
             403, "ip_not_allowed",
             f"Calls from {client or 'this address'} are not allowed with this admin key.",
@@ -132,30 +129,15 @@ def _digest(authorization: str | None, x_api_key: str | None) -> bytes:
     return hashlib.sha256(key.encode(errors="replace")).digest()
 
 
-@lru_cache(maxsize=4096)
-def _within(client: str, networks: tuple[Network, ...]) -> bool:
-    address = _address(client)
-    return address is not None and any(address in network for network in networks)
-
-
-def _address(text: str) -> Address | None:
-    try:
-        address = ip_address(text.strip())
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
-
-
 def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> str:
     """The caller's address: the peer's, or what a trusted proxy said of whom it forwards for.
 
     From the right, the first hop that is no trusted proxy; what stands further left is hearsay.
     """
-    if not forwarded_for or not trusted or not _within(peer, trusted):
+    if not forwarded_for or not trusted or not within(peer, trusted):
         return peer
     for hop in reversed(forwarded_for.split(",")[-_HOPS_MAX:]):
         address = hop.strip()
-        if not _within(address, trusted):
+        if not within(address, trusted):
             return address
     return peer

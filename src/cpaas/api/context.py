@@ -7,7 +7,6 @@ from litestar.datastructures import State
 
 from cpaas.api.auth import (
     Caller,
-    Network,
     Operator,
     authenticate,
     authenticate_operator,
@@ -16,6 +15,7 @@ from cpaas.api.auth import (
 from cpaas.api.problem import ProblemError
 from cpaas.kit.clock import now_us
 from cpaas.kit.guard import Guard
+from cpaas.kit.networks import Network
 from cpaas.kit.secrets import Keyring
 from cpaas.snapshot.holder import SnapshotHolder
 

@@ -5,6 +5,7 @@ from typing import Final
 WEBHOOK: Final = "cpaas.webhook"
 #: fallback steps that are due, or will be.
 FALLBACK: Final = "cpaas.fallback"
+SMPP_RECEIPT: Final = "cpaas.smpp.receipt"
 
 
 def submit_queue(channel: str) -> str:

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cpaas.cli import account_money, output
+from cpaas.cli import account_money, account_smpp, output
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make and change accounts.")
 _NEGATIVE = {"ignore_unknown_options": True}
+account_smpp.add_to(app)
 Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
 
 
@@ -105,23 +106,6 @@ def key(
     else:
         output.text(made)
         output.step("shown this once; the old key stops working now")
-
-
-@app.command()
-def smpp(name: Name, json: output.Json = False) -> None:
-    """Give the account's SMPP client a new password."""
-    from cpaas.accounts import keys
-    from cpaas.cli import acting
-
-    async def work(connection: Any) -> tuple[str, str]:
-        account = await acting.account_named(connection, name)
-        return await keys.regenerate_smpp(connection, account.id)
-
-    system_id, password = acting.change(work)
-    if json:
-        output.emit({"name": name, "smpp_system_id": system_id, "smpp_password": password})
-    else:
-        output.text(f"system id {system_id}\npassword  {password}")
 
 
 @app.command(name="set")

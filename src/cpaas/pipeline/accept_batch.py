@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cpaas.broker.topology import WEBHOOK, submit_queue
+from cpaas.broker.topology import submit_queue
 from cpaas.broker.wakeups import payload
 from cpaas.messages.envelopes import (
     LANE_NUMBER,
@@ -156,7 +156,7 @@ class Batch:
                 )  # fmt: skip
         for account_id, events in self._events.items():
             items += [
-                (WEBHOOK, one.lane, account_id, 0, one.messages, one.payload)
+                (one.queue, one.lane, account_id, 0, one.messages, one.payload)
                 for one in event_items(account_id, events)
             ]
         return items

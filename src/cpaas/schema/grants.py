@@ -20,6 +20,7 @@ TENANT = {
     "smpp_credential": (
         "SELECT, INSERT (account_id, system_id, password_hash), UPDATE (password_hash)"
     ),
+    "smpp_bind": "SELECT",
     "wallet": "SELECT",
     "ledger_entry": "SELECT",
     "account_statement": "SELECT",

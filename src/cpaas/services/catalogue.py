@@ -43,7 +43,7 @@ CATALOGUE: tuple[Service, ...] = (
         name="cpaas-sms",
         entry="cpaas.services.sms:run",
         command=("serve", "cpaas-sms"),
-        ports=("sms_port",),
+        ports=("sms_port", "smpp_port"),
         needs=("postgres", "cpaas-core"),
     ),
 )

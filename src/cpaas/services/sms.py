@@ -36,6 +36,7 @@ from cpaas.pipeline.route import Router
 from cpaas.pipeline.settle import Settler
 from cpaas.routes.credentials import unseal
 from cpaas.services.instance import registered
+from cpaas.services.smpp_door import SmppDoor
 from cpaas.services.status_page import Gauge, StatusPage
 from cpaas.simulators.smsc import SimulatedSmsc, SmscSettings
 from cpaas.snapshot.holder import SnapshotHolder
@@ -46,10 +47,13 @@ CHANNEL: Final = "sms"
 GC_THRESHOLD: Final = 50_000
 POOL_MIN: Final = 3
 POOL_MAX: Final = 12
+#: customers' binds: one connection commits, the others are for when a commit was lost.
+ACCEPT_POOL: Final = (1, 3)
 TEST_SYSTEM_ID: Final = "test"
 TEST_WINDOW: Final = 500
-#: of the time that stopping may take: for the answers still under way, and to commit them.
-DRAIN_SHARE: Final = 0.4
+#: of the time that stopping may take: for customers, for answers under way, and to commit those.
+DOOR_SHARE: Final = 0.2
+DRAIN_SHARE: Final = 0.3
 SETTLE_SHARE: Final = 0.3
 _log = get_logger("sms")
 
@@ -88,13 +92,18 @@ class _TestCarrier:
         return unseal(Keyring.load(settings.keyring), route.name, route.secret)
 
 
+_Parts = tuple[tuple[Any, Any], SnapshotHolder, _TestCarrier]
+
+
 class _Sms:
     """Everything of the service, made of one pool and one instance."""
 
     def __init__(
-        self, settings: Settings, pool: Any, holder: SnapshotHolder, instance_id: int,
-        carrier: _TestCarrier,
+        self, settings: Settings, pools: tuple[Any, Any], holder: SnapshotHolder,
+        instance_id: int, carrier: _TestCarrier,
     ) -> None:  # fmt: skip
+        pool, accept_pool = pools
+
         def snapshot() -> Snapshot:
             return holder.current
 
@@ -130,6 +139,9 @@ class _Sms:
             EmbeddedConsumer(pool, revoke_queue(CHANNEL), instance_id, wakeups=self.wakeups),
             self.host.link, _now_us,
         )  # fmt: skip
+        self.door = SmppDoor(
+            settings, pool, accept_pool, holder, self.wakeups, instance_id, _now_us
+        )
         self._names: dict[str, asyncio.Task[None]] = {}
         self._holder = holder
         self._pool = pool
@@ -156,6 +168,9 @@ class _Sms:
         self._task("revoke", self.revoker.run())
         self._task("receipt watch", self._receipt_watch.run())
         self._task("sweeps", self._sweeps)
+        self._task("smpp", self.door.run())
+        await self.door.listen()
+        self._holder.on_change(self.door.ingress.changed)
 
     async def ended(self) -> None:
         """Returns when a task ended by itself, which none may."""
@@ -165,6 +180,7 @@ class _Sms:
         """Takes no more, waits for answers, commits them."""
         self._names["sweeps"].cancel()
         self._names["receipt watch"].cancel()
+        await self.door.stop(seconds * DOOR_SHARE)
         self.router.stop()
         await self.host.stop(seconds * DRAIN_SHARE)
         with contextlib.suppress(TimeoutError):
@@ -190,6 +206,7 @@ class _Sms:
                 for queue, times in self.watchdog.recycled.items()
             ),
         ]
+        shown += self.door.gauges()
         routes = self._holder.current.routes
         for state in self.host.states:
             labels = {"route": routes[state.route_id].name} if state.route_id in routes else {}
@@ -214,15 +231,19 @@ def _keep_still() -> None:
 
 
 @contextlib.asynccontextmanager
-async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, SnapshotHolder, _TestCarrier]]:
+async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
     """The pool, the snapshot and the built-in carrier, ended in reverse."""
     async with contextlib.AsyncExitStack() as stack:
-        pool = await create_pool(
-            settings.dsn(), min_size=POOL_MIN, max_size=POOL_MAX, application_name=SERVICE,
-            data_plane=True,
-        )  # fmt: skip
-        # A polite close waits for connections that a dead database never gives back.
-        stack.callback(pool.terminate)
+        pools = []
+        sizes = ((SERVICE, POOL_MIN, POOL_MAX), (f"{SERVICE} accept", *ACCEPT_POOL))
+        for name, least, most in sizes:
+            pool = await create_pool(
+                settings.dsn(), min_size=least, max_size=most, application_name=name,
+                data_plane=True,
+            )  # fmt: skip
+            # A polite close waits for connections that a dead database never gives back.
+            stack.callback(pool.terminate)
+            pools.append(pool)
         defaults = {"currency": settings.currency, "timezone": settings.timezone}
         holder = SnapshotHolder(settings.dsn(), defaults=defaults)
         await holder.start()
@@ -230,7 +251,7 @@ async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, SnapshotHolder,
         carrier = _TestCarrier()
         await carrier.start()
         stack.push_async_callback(carrier.stop)
-        yield pool, holder, carrier
+        yield (pools[0], pools[1]), holder, carrier
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
@@ -239,10 +260,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with (
-        _parts(settings) as (pool, holder, carrier),
-        registered(pool, SERVICE, settings.sms_port) as instance_id,
+        _parts(settings) as (pools, holder, carrier),
+        registered(pools[0], SERVICE, settings.sms_port) as instance_id,
     ):
-        sms = _Sms(settings, pool, holder, instance_id, carrier)
+        sms = _Sms(settings, pools, holder, instance_id, carrier)
         page = StatusPage(SERVICE, lambda: holder.confirmed, sms.gauges)
         await sms.start()
         await page.start(settings.host, settings.sms_port)

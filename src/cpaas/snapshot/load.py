@@ -28,6 +28,7 @@ from cpaas.snapshot.types import (
     Route,
     Rule,
     Sender,
+    SmppCredential,
     Snapshot,
     Strategy,
     WebhookEndpoint,
@@ -246,6 +247,11 @@ async def _dlt_templates(connection: asyncpg.Connection) -> _Fields:
     return {"dlt_templates": {key: DltTemplates(tuple(rows)) for key, rows in found.items()}}
 
 
+async def _smpp_credentials(connection: asyncpg.Connection) -> _Fields:
+    rows = await queries.smpp_credentials(connection)
+    return {"smpp_credentials": {row["system_id"]: SmppCredential(**row) for row in rows}}
+
+
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
     "account": _accounts,
     "api_key": _keys,
@@ -263,6 +269,7 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "inbound_keyword": _numbers,
     "platform_setting": _settings,
     "dlt_template": _dlt_templates,
+    "smpp_credential": _smpp_credentials,
 }
 #: the tables that decide about a message's route.
 ROUTING: Final = frozenset(

@@ -129,3 +129,11 @@ async def dlt_templates(connection: asyncpg.Connection) -> Rows:
         """SELECT account_id, template_id, name, body AS text, category, senders, pe_id
            FROM dlt_template WHERE active ORDER BY account_id, id"""
     )
+
+
+async def smpp_credentials(connection: asyncpg.Connection) -> Rows:
+    """Active credentials of customers' ESMEs."""
+    return await connection.fetch(
+        """SELECT id, account_id, system_id, password_hash, max_binds, tps
+           FROM smpp_credential WHERE active"""
+    )

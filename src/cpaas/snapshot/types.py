@@ -49,6 +49,17 @@ class AdminKey(msgspec.Struct, frozen=True):
     networks: tuple[IPv4Network | IPv6Network, ...]
 
 
+class SmppCredential(msgspec.Struct, frozen=True):
+    """With what a customer's ESME binds; the password is compared at the bind only."""
+
+    id: int
+    account_id: int
+    system_id: str
+    password_hash: str
+    max_binds: int
+    tps: int
+
+
 class Sender(msgspec.Struct, frozen=True):
     """A sender id of an account, in whatever status."""
 
@@ -205,6 +216,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     off. assigned: (account id, channel) -> route id. settings: platform settings.
     dlt_templates: by account id.
     numbers: (channel, digits without plus or letters) -> InboundNumber.
+    smpp_credentials: active ones by system id.
     """
 
     version: int
@@ -225,6 +237,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     strategies: dict[int, Strategy] = {}
     dlt_templates: dict[int, DltTemplates] = {}
     numbers: dict[tuple[str, str], InboundNumber] = {}
+    smpp_credentials: dict[str, SmppCredential] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.

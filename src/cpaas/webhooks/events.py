@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from cpaas.broker.base import NewItem
-from cpaas.broker.topology import WEBHOOK
+from cpaas.broker.topology import SMPP_RECEIPT, WEBHOOK
 from cpaas.kit import money
 from cpaas.kit.ids import new_id_bytes
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Event, EventEnvelope, pack
+from cpaas.messages.smpp_wish import SMPP, smpp_wants
 from cpaas.messages.statuses import FINAL, Status
 from cpaas.snapshot.types import Snapshot
 
@@ -96,6 +97,8 @@ def event_wanted(snapshot: Snapshot, account_id: int, webhook_url: str, event_ty
     endpoint = snapshot.webhooks.get(account_id)
     if not webhook_url and (endpoint is None or not endpoint.active):
         return False
+    if webhook_url.startswith(SMPP):
+        return smpp_wants(webhook_url, event_type)
     chosen = endpoint.events if endpoint is not None else frozenset()
     return event_type in (chosen or DEFAULT_EVENTS)
 
@@ -133,12 +136,20 @@ def account_event(event_type: str, data: dict[str, object], at_us: int) -> Event
 
 
 def event_items(account_id: int, events: Sequence[Event]) -> list[NewItem]:
-    """The queue items that carry one account's events, in order."""
+    """The queue items that carry one account's events, in order; SMPP binds have their own."""
+    for_binds = [event for event in events if event.url.startswith(SMPP)]
+    if not for_binds:
+        return _items(WEBHOOK, account_id, events)
+    others = [event for event in events if not event.url.startswith(SMPP)]
+    return _items(WEBHOOK, account_id, others) + _items(SMPP_RECEIPT, account_id, for_binds)
+
+
+def _items(queue: str, account_id: int, events: Sequence[Event]) -> list[NewItem]:
     items = []
     for start in range(0, len(events), MAX_EVENTS_PER_ITEM):
         part = list(events[start : start + MAX_EVENTS_PER_ITEM])
         payload = pack(EventEnvelope(VERSION, account_id, part))
-        items.append(NewItem(WEBHOOK, LANE_NUMBER["transactional"], account_id, len(part), payload))
+        items.append(NewItem(queue, LANE_NUMBER["transactional"], account_id, len(part), payload))
     return items
 
 

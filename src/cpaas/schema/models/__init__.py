@@ -48,6 +48,7 @@ from cpaas.schema.models.routing import (
     Strategy,
     StrategyMember,
 )
+from cpaas.schema.models.smpp import SmppBind, SmppPart, SmppReceipt
 from cpaas.schema.models.traffic import (
     CounterMinute,
     DeadLetter,
@@ -66,7 +67,7 @@ __all__ = [
     "IdempotencyKey", "InboundKeyword", "InboundMessage", "InboundNumber", "InboundPart",
     "LedgerEntry", "Message", "MessageEvent", "MessagePart", "PlatformSetting", "Price",
     "ProviderId", "QueueItem", "Route", "RouteCost", "RouteLease", "RouteQuality", "RouteState",
-    "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppCredential", "Strategy",
-    "StrategyChange", "StrategyMember", "UnmatchedReceipt", "User", "Wallet", "WebhookAttempt",
-    "WebhookDelivery", "WebhookEndpoint",
+    "RoutingRule", "Sender", "ServiceInstance", "ServiceState", "SmppBind", "SmppCredential",
+    "SmppPart", "SmppReceipt", "Strategy", "StrategyChange", "StrategyMember", "UnmatchedReceipt",
+    "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip

@@ -1,0 +1,226 @@
+"""Takes what customers submit into the same acceptance as the API: same checks, ids and prices."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from cpaas.kit.rate import Rates
+from cpaas.messages.envelopes import Outgoing
+from cpaas.messages.smpp_wish import wish_url
+from cpaas.pipeline.accept import Acceptor
+from cpaas.pipeline.check import Prepared, address, prepare, submission
+from cpaas.pipeline.drafts import Author, Outcome, Replay
+from cpaas.pipeline.refusals import REASONS, RefusedError
+from cpaas.smpp.layout import Destination, Unsuccessful
+from cpaas.smpp.pdu import DataSm, SubmitMulti, SubmitSm
+from cpaas.smpp.status import CommandStatus as St
+from cpaas.smpp_ingress import read, receipts
+from cpaas.smpp_ingress.long_messages import LongMessage, LongMessages
+from cpaas.smpp_ingress.read import UnreadableError, Wishes
+from cpaas.smpp_ingress.types import NewReceipt
+from cpaas.snapshot.types import SmppCredential, Snapshot
+from cpaas.webhooks.events import iso, uuid_text
+
+_WISH: Final = 3
+#: registered_delivery that asks for receipts of what was not delivered.
+_TELLS_FAILURE: Final = (1, 2)
+#: (command_status, message id) of one request; None = no answer may be given.
+Answer = Callable[[int | None, str], None]
+
+
+class Snapshots(Protocol):
+    """The configuration of now, and whether it is confirmed."""
+
+    @property
+    def current(self) -> Snapshot:
+        """The newest snapshot."""
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it is known to be the newest."""
+
+
+class Intake:
+    """Shared by all binds of the process."""
+
+    def __init__(
+        self, acceptor: Acceptor, snapshots: Snapshots, long_messages: LongMessages,
+        *, clock_us: Callable[[], int], monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._acceptor = acceptor
+        self._snapshots = snapshots
+        self._long = long_messages
+        self._clock_us = clock_us
+        self._rates = Rates(monotonic)
+        #: refusals by code, for /metrics.
+        self.refusals: Counter[str] = Counter()
+
+    def take(self, bound: SmppCredential, pdu: SubmitSm | DataSm, answer: Answer) -> None:
+        """One message or one part; answered now or once it is stored."""
+        try:
+            self._admit(bound)
+            part = read.part(pdu)
+            if part.reference is None or part.total == 1:
+                asked = read.wishes(pdu, self._clock_us())
+                self._whole(bound, pdu, part.text(), asked, b"", answer)
+                return
+            # Its wishes are looked at with the part, so that a mistake is told at once.
+            read.wishes(pdu, self._clock_us())
+            self._part(bound, pdu, part.number, self._long.add(
+                bound.account_id, bound.system_id, pdu, part), answer)  # fmt: skip
+        except (UnreadableError, RefusedError) as error:
+            answer(self._status(error), "")
+
+    def take_multi(
+        self, bound: SmppCredential, pdu: SubmitMulti,
+        answer: Callable[[int | None, str, tuple[Unsuccessful, ...]], None],
+    ) -> None:  # fmt: skip
+        """One message to many; those that cannot be sent to are named in the answer."""
+        failed: list[Unsuccessful] = []
+        try:
+            if not pdu.destinations:
+                raise UnreadableError(St.ESME_RINVNUMDESTS, "no destination")
+            self._admit(bound, len(pdu.destinations))
+            part = read.part(pdu)
+            if part.total > 1:
+                raise UnreadableError(St.ESME_RINVESMCLASS, "a part for many destinations")
+            now_us = self._clock_us()
+            asked = read.wishes(pdu, now_us)
+            author = Author(bound.account_id, "smpp", actor_id=bound.id)
+            prepared = prepare(self._current(), author, read.draft(pdu, part.text(), asked), now_us)
+            messages = self._addressed(prepared, pdu.destinations, failed)
+        except (UnreadableError, RefusedError) as error:
+            answer(self._status(error), "", ())
+            return
+        if not messages:
+            answer(failed[0].error_status, "", tuple(failed))
+            return
+        shared = uuid_text(messages[0].id)
+        for message in messages:
+            message.webhook_url = wish_url(pdu.registered_delivery & _WISH, bound.system_id, shared)
+
+        def done(outcome: Outcome) -> None:
+            status = self._outcome(outcome)
+            answer(status, shared if status == St.ESME_ROK else "", tuple(failed))
+
+        self._put(prepared, messages, done)
+
+    def _admit(self, bound: SmppCredential, messages: int = 1) -> None:
+        snapshot = self._current()
+        account = snapshot.accounts.get(bound.account_id)
+        limits = [limit for limit in (bound.tps, account.tps if account else 0) if limit]
+        if not limits:
+            return
+        if self._rates.wait(bound.id, min(limits)):
+            raise UnreadableError(St.ESME_RTHROTTLED, f"more than {min(limits)} a second")
+        self._rates.spend(bound.id, messages)
+
+    def _current(self) -> Snapshot:
+        if not self._snapshots.confirmed:
+            raise RefusedError("unavailable", "The configuration cannot be confirmed.")
+        return self._snapshots.current
+
+    def _part(
+        self, bound: SmppCredential, pdu: SubmitSm | DataSm, number: int, message: LongMessage,
+        answer: Answer,
+    ) -> None:  # fmt: skip
+        shown = uuid_text(message.message_id)
+        if not message.whole:
+            if self._long.full:
+                answer(St.ESME_RMSGQFUL, "")
+                return
+
+            def kept(is_kept: bool) -> None:
+                answer(St.ESME_ROK if is_kept else St.ESME_RSYSERR, shown if is_kept else "")
+
+            self._long.keep(message, number, kept)
+            return
+        self._long.close(message)
+
+        def done(status: int | None, message_id: str) -> None:
+            refused = status not in (St.ESME_ROK, None)
+            self._long.forget(message, self.lost(message, "message_refused") if refused else ())
+            answer(status, message_id)
+
+        try:
+            asked = read.wishes(message.first, self._clock_us())
+            self._whole(bound, message.first, message.text, asked, message.message_id, done)
+        except (UnreadableError, RefusedError) as error:
+            done(self._status(error), "")
+
+    def _whole(
+        self, bound: SmppCredential, pdu: SubmitSm | DataSm, text: str, asked: Wishes,
+        message_id: bytes, answer: Answer,
+    ) -> None:  # fmt: skip
+        now_us = self._clock_us()
+        author = Author(bound.account_id, "smpp", actor_id=bound.id)
+        prepared = prepare(self._current(), author, read.draft(pdu, text, asked), now_us)
+        message = address(prepared, pdu.destination_addr)
+        message.id = message_id or message.id
+        message.webhook_url = wish_url(pdu.registered_delivery & _WISH, bound.system_id)
+
+        def done(outcome: Outcome) -> None:
+            status = self._outcome(outcome)
+            answer(status, uuid_text(message.id) if status == St.ESME_ROK else "")
+
+        self._put(prepared, [message], done)
+
+    def _put(
+        self, prepared: Prepared, messages: list[Outgoing], done: Callable[[Outcome], None]
+    ) -> None:
+        try:
+            self._acceptor.put(submission(prepared, messages, done))
+        except RefusedError as error:
+            done(error)
+
+    def _addressed(
+        self, prepared: Prepared, destinations: tuple[Destination, ...], failed: list[Unsuccessful]
+    ) -> list[Outgoing]:
+        messages = []
+        for one in destinations:
+            if one.list_name:
+                failed.append(Unsuccessful(0, 0, one.list_name[:20], St.ESME_RINVDLNAME))
+                continue
+            try:
+                messages.append(address(prepared, one.address))
+            except RefusedError as error:
+                status = self._status(error)
+                failed.append(Unsuccessful(one.ton, one.npi, one.address, status))
+        return messages
+
+    def _outcome(self, outcome: Outcome) -> int | None:
+        """What the customer is told; None when it is not known whether it was stored."""
+        if outcome is None:
+            return St.ESME_ROK
+        if isinstance(outcome, Replay):
+            # Only an Idempotency-Key is answered so, and SMPP has none.
+            return St.ESME_RSYSERR
+        if outcome.code == "outcome_unknown":
+            self.refusals[outcome.code] += 1
+            return None
+        return self._status(outcome)
+
+    def _status(self, error: UnreadableError | RefusedError) -> St:
+        if isinstance(error, UnreadableError):
+            self.refusals[error.status.name] += 1
+            return error.status
+        self.refusals[error.code] += 1
+        return REASONS[error.code].command_status
+
+    def lost(self, message: LongMessage, code: str = "parts_missing") -> list[NewReceipt]:
+        """The receipt of a long message that can never be sent, if one was asked for."""
+        if message.first.registered_delivery & _WISH not in _TELLS_FAILURE:
+            return []
+        at = iso(self._clock_us())
+        told = receipts.Told(
+            at,
+            receipts.Data(
+                uuid_text(message.message_id), message.key.destination, message.key.source,
+                "REJECTED", code, at,
+            ),
+        )  # fmt: skip
+        body = msgspec.json.encode(told)
+        return [NewReceipt(message.account_id, message.key.system_id, receipts.RECEIPT, body)]

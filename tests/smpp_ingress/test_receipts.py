@@ -1,0 +1,165 @@
+"""Receipts and replies: durable, in order, to any receiver, gone only when answered."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from tests.smpp_ingress.door import NUMBER, Door, door, receipts, serving, text, until
+from tests.smpp_ingress.raw import Raw
+
+from cpaas.broker import embedded
+from cpaas.kit.ids import new_id
+from cpaas.messages.envelopes import Event
+from cpaas.messages.smpp_wish import read_wish, smpp_wants, wish_url
+from cpaas.smpp.codec import encode
+from cpaas.smpp.parts import read_part
+from cpaas.smpp.pdu import BindReceiver, DeliverSm, DeliverSmResp
+from cpaas.smpp.receipt import MessageState
+from cpaas.smpp.status import CommandStatus as St
+from cpaas.smpp_ingress import receipts as forms
+from cpaas.webhooks.events import event_items, uuid_text
+
+
+@pytest.fixture
+async def made(dsn: str) -> AsyncIterator[Door]:
+    async with door(dsn) as one:
+        yield one
+
+
+async def test_every_outcome_has_its_receipt(made: Door) -> None:
+    client, esme = await made.bind()
+    statuses = ["DELIVERED", "FAILED", "REJECTED", "EXPIRED", "CANCELLED"]
+    await made.send(client, esme, *[text() for _ in statuses])
+    rows = await made.rows()
+    for row, status in zip(rows, statuses, strict=True):
+        if status == "CANCELLED":
+            await made.pool.execute("UPDATE message SET status = 'QUEUED' WHERE id = $1", row["id"])
+            await made.pool.execute("UPDATE message SET status = 'SCHEDULED' WHERE id = $1",
+                                    row["id"])  # fmt: skip
+        await made.end(row["id"], status, error_code="633" if status == "REJECTED" else "")
+    await until(lambda: len(receipts(esme)) == len(statuses))
+    told = {receipt.message_id: receipt for receipt in receipts(esme)}
+    states = [told[uuid_text(row["id"])].state.name for row in rows]
+    assert states == ["DELIVRD", "UNDELIV", "REJECTD", "EXPIRED", "DELETED"]
+    assert told[uuid_text(rows[2]["id"])].err == "633"
+    pdu = esme.delivered[0]
+    assert (pdu.source_addr, pdu.destination_addr, pdu.dest_addr_ton) == (NUMBER, "MYBRAND", 5)
+    await made.ingress.notifier.drained()
+    assert await made.pool.fetchval("SELECT count(*) FROM smpp_receipt") == 0
+
+
+async def test_registered_delivery_is_obeyed(made: Door) -> None:
+    client, esme = await made.bind()
+    await made.send(client, esme, *[text(registered_delivery=n) for n in (0, 1, 2, 3, 2)])
+    rows = await made.rows()
+    for row in rows[:4]:
+        await made.end(row["id"], "DELIVERED")
+    await made.end(rows[4]["id"], "FAILED")
+    await until(lambda: len(receipts(esme)) == 3)
+    assert {r.message_id for r in receipts(esme)} == {uuid_text(rows[n]["id"]) for n in (1, 3, 4)}
+
+
+async def test_a_blocked_number_looks_accepted_and_is_told(made: Door) -> None:
+    await made.pool.execute("INSERT INTO blacklist_entry (number) VALUES ($1)", f"+{NUMBER}")
+    client, esme = await made.bind()
+    ((status, shown),) = await made.send(client, esme, text())
+    assert (status, bool(shown)) == (0, True)
+    await until(lambda: receipts(esme))
+    (receipt,) = receipts(esme)
+    assert (receipt.state, receipt.err, receipt.message_id) == (MessageState.REJECTD, "901", shown)
+
+
+async def test_receipts_wait_for_a_customer_who_is_away_and_come_in_order(made: Door) -> None:
+    client, esme = await made.bind(bind_type="tx")
+    await made.send(client, esme, *[text(str(n)) for n in range(90)])
+    rows = await made.rows()
+    for row in rows:
+        await made.end(row["id"], "DELIVERED")
+    async with asyncio.timeout(20):
+        while await made.pool.fetchval("SELECT count(*) FROM smpp_receipt") < 90:
+            await asyncio.sleep(0.01)
+    # Somebody takes some and leaves without an answer: they come again, to the next one.
+    mute = await Raw.connect(made.port)
+    await mute.bind(kind=BindReceiver)
+    first = await mute.read()
+    assert isinstance(first, DeliverSm)
+    await mute.close()
+    _, receiver = await made.bind(bind_type="rx")
+    await until(lambda: len(receipts(receiver)) >= 90)
+    order = [receipt.message_id for receipt in receipts(receiver)]
+    assert order == [uuid_text(row["id"]) for row in rows]
+    await made.ingress.notifier.drained()
+    assert await made.pool.fetchval("SELECT count(*) FROM smpp_receipt") == 0
+
+
+async def test_a_restart_loses_no_receipt(made: Door) -> None:
+    client, esme = await made.bind(bind_type="tx")
+    await made.send(client, esme, text(), text())
+    for row in await made.rows():
+        await made.end(row["id"], "DELIVERED")
+    async with asyncio.timeout(20):
+        while await made.pool.fetchval("SELECT count(*) FROM smpp_receipt") < 2:
+            await asyncio.sleep(0.01)
+    async with serving(made.world, 11) as (_, port):
+        other, receiver = made.connect(port=port, bind_type="rx")
+        await until(lambda: len(receipts(receiver)) == 2)
+        assert other.bound
+
+
+async def test_later_please_is_obeyed_and_a_refusal_ends_it(
+    made: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cpaas.smpp_ingress.notify.RETRY_SECONDS", 0.05)
+    raw = await Raw.connect(made.port)
+    await raw.bind()
+    await raw.ask(text())
+    (row,) = await made.rows()
+    await made.end(row["id"], "DELIVERED")
+    first = await raw.read()
+    assert first is not None
+    raw.write(encode(DeliverSmResp(sequence=first.sequence, status=St.ESME_RX_T_APPN)))
+    again = await raw.read()
+    assert isinstance(again, DeliverSm)
+    raw.write(encode(DeliverSmResp(sequence=again.sequence, status=St.ESME_RX_P_APPN)))
+    async with asyncio.timeout(20):
+        while await made.pool.fetchval("SELECT count(*) FROM smpp_receipt"):
+            await asyncio.sleep(0.01)
+    await raw.close()
+
+
+async def test_two_receivers_share_and_nothing_comes_twice(made: Door) -> None:
+    client, esme = await made.bind()
+    _, other = await made.bind(bind_type="rx")
+    await made.send(client, esme, *[text() for _ in range(60)])
+    for row in await made.rows():
+        await made.end(row["id"], "DELIVERED")
+    await until(lambda: len(receipts(esme)) + len(receipts(other)) >= 60)
+    ids = [receipt.message_id for receipt in (*receipts(esme), *receipts(other))]
+    assert len(set(ids)) == len(ids) == 60
+    assert receipts(other)
+
+
+async def test_replies_come_whole(made: Door) -> None:
+    _, esme = await made.bind(bind_type="rx")
+    for body in ("STOP", "नमस्ते " * 50):
+        reply = forms.Reply("+919876543210", "56789", body)
+        async with made.pool.acquire() as connection, connection.transaction():
+            event = made_event(msgspec.json.encode(reply))
+            await embedded.publish(connection, event_items(made.account_id, [event]))
+    await until(lambda: len(esme.delivered) == 2)
+    texts = [read_part(pdu).text() for pdu in esme.delivered]
+    assert texts == ["STOP", "नमस्ते " * 50]
+    assert (esme.delivered[0].source_addr, esme.delivered[0].destination_addr) == (NUMBER, "56789")
+
+
+def made_event(body: bytes) -> Event:
+    return Event(new_id().bytes, b"", "message.received", wish_url(1, "acme"), body)
+
+
+def test_the_wish_is_read_as_it_was_written() -> None:
+    wish = read_wish(wish_url(2, "a:b", "id"))
+    assert (wish.registered, wish.message_id, wish.system_id) == (2, "id", "a:b")
+    assert wish_url(0, "acme") == ""
+    assert not smpp_wants(wish_url(1, "acme"), "message.read")
+    assert not smpp_wants(wish_url(1, "acme"), "message.submitted")
