@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.pipeline.world import account, snapshot
 
-from cpaas.dlt import check, hours
+from cpaas.dlt import check, find, hours
 from cpaas.snapshot.types import Account, DltTemplate, DltTemplates, Sender, Snapshot
 
 OTP = "Your code is {#var#}. - MYBRND"
@@ -110,6 +110,21 @@ def test_a_thousand_templates_that_share_their_beginning() -> None:
     assert judged("Dear Om, about case 999: closed - MYBRND", of=of)[1] == [
         "dlt_template_not_found"
     ]
+
+
+def test_few_of_a_thousand_templates_are_matched() -> None:
+    rows = [
+        template(
+            str(n), f"Dear {{#var#}}, your order {n:04} of Rs {{#numeric#}} is on its way. -AB"
+        )
+        for n in range(1000)
+    ]
+    made = find.index(DltTemplates((*rows, template("x", "{#var#} ok"))))
+    assert sum(map(len, made.by_gram.values())) == 1000
+    assert len(made.others) == 1
+    assert max(map(len, made.by_gram.values())) < 50
+    text = "Dear Om, your order 0007 of Rs 12 is on its way. -AB"
+    assert [one.template_id for one in find.matching(made, text)] == ["7"]
 
 
 @pytest.mark.parametrize(

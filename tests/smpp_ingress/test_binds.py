@@ -1,14 +1,21 @@
 """Who may bind, as what, how often, and how long."""
 
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from tests.smpp.smpp_ends import tls_contexts
 from tests.smpp_ingress.door import PASSWORD, Door, door, text, until
 from tests.smpp_ingress.raw import Raw
 
+from cpaas.config_values import ConfigError
+from cpaas.services.smpp_door import tls_context
 from cpaas.smpp.pdu import BindReceiver, BindTransceiver, BindTransmitter, SubmitSm
 from cpaas.smpp.status import CommandStatus as St
 from cpaas.smpp_ingress import access
+
+__all__ = ["tls_contexts"]
 
 
 @pytest.fixture
@@ -90,3 +97,15 @@ async def test_binds_are_shown(made: Door, monkeypatch: pytest.MonkeyPatch) -> N
     assert (row["system_id"], row["bind_type"], row["submitted"], row["refused"]) == (  # type: ignore[index]
         "acme", "tx", 2, 1,
     )  # fmt: skip
+
+
+async def test_over_tls(
+    made: Door, tls_contexts: tuple[ssl.SSLContext, ssl.SSLContext], tmp_path: Path
+) -> None:
+    context = tls_context(tmp_path / "both.pem", Path())
+    port = await made.ingress.listen("127.0.0.1", 0, tls=context)
+    client, esme = await made.bind(host="localhost", port=port, tls=tls_contexts[1])
+    assert (await made.send(client, esme, text()))[0][0] == 0
+    assert tls_context(Path(), Path()) is None
+    with pytest.raises(ConfigError, match="CERTIFICATE"):
+        tls_context(tmp_path / "missing.pem", Path())

@@ -1,8 +1,10 @@
 """Finds the template of a text among an account's, without being told which one it is.
 
-An index by how templates begin leaves few to be matched; when none fits, the nearest is explained.
+An index by a few characters that few templates have leaves few to be matched; when none fits, the
+nearest is explained.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -10,12 +12,14 @@ import msgspec
 
 from cpaas.dlt import match, pattern
 from cpaas.dlt.match import Mismatch
-from cpaas.dlt.pattern import Pattern
+from cpaas.dlt.pattern import Literal, Pattern
 from cpaas.kit.errors import InputError
 from cpaas.kit.log import get_logger
 from cpaas.snapshot.types import DltTemplate, DltTemplates
 
-START_CHARS: Final = 6
+GRAM_CHARS: Final = 6
+#: pieces of a template's fixed text among which the rarest is looked for.
+GRAMS_MAX: Final = 24
 #: templates that are compared in full to tell the nearest one.
 EXPLAINED_MAX: Final = 10
 _log = get_logger(__name__)
@@ -29,10 +33,11 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Index(msgspec.Struct, frozen=True):
-    """An account's templates by id and by their first characters, the most telling first."""
+    """An account's templates by id, and by a piece of their fixed text that few others have."""
 
     by_id: dict[str, Known]
-    by_start: dict[str, list[Known]]
+    by_gram: dict[str, list[Known]]
+    #: those with too little fixed text for a piece.
     others: list[Known]
 
 
@@ -51,27 +56,44 @@ def _made(rows: Iterable[DltTemplate]) -> Index:
         except InputError as error:
             # Stored before a rule was made stricter: it matches nothing, and the others go on.
             _log.warning("dlt_template_unreadable", template=row.template_id, reason=error.what)
-    known.sort(key=lambda one: -one.pattern.fixed)
-    by_start: dict[str, list[Known]] = {}
+    grams = [_grams(one.pattern) for one in known]
+    common = Counter(gram for some in grams for gram in some)
+    by_gram: dict[str, list[Known]] = {}
     others = []
-    for one in known:
-        start = one.pattern.start
-        if len(start) >= START_CHARS:
-            by_start.setdefault(start[:START_CHARS], []).append(one)
+    for one, some in zip(known, grams, strict=True):
+        if some:
+            by_gram.setdefault(min(some, key=common.__getitem__), []).append(one)
         else:
             others.append(one)
-    return Index({one.row.template_id: one for one in known}, by_start, others)
+    return Index({one.row.template_id: one for one in known}, by_gram, others)
+
+
+def _grams(read: Pattern) -> list[str]:
+    """Pieces of the fixed text, spread over all of it."""
+    found = [
+        one.text[at : at + GRAM_CHARS]
+        for one in read.elements
+        if isinstance(one, Literal)
+        for at in range(len(one.text) - GRAM_CHARS + 1)
+    ]
+    return list(dict.fromkeys(found[:: 1 + len(found) // GRAMS_MAX]))
 
 
 def matching(found: Index, text: str) -> Iterator[DltTemplate]:
-    """Every template that the text fits, the one with the most fixed text first within its kind."""
+    """Every template that the text fits, the one with the most fixed text first."""
     text = pattern.normal(text)
-    for one in found.by_start.get(text[:START_CHARS], ()):
+    by_gram = found.by_gram
+    pieces = {text[at : at + GRAM_CHARS] for at in range(len(text) - GRAM_CHARS + 1)}
+    likely = [one for piece in pieces & by_gram.keys() for one in by_gram[piece]]
+    likely += found.others
+    likely.sort(key=_telling)
+    for one in likely:
         if match.fits(one.pattern, text):
             yield one.row
-    for one in found.others:
-        if match.fits(one.pattern, text):
-            yield one.row
+
+
+def _telling(one: Known) -> tuple[int, str]:
+    return -one.pattern.fixed, one.row.template_id
 
 
 def nearest(found: Index, text: str) -> tuple[DltTemplate, Mismatch] | None:
