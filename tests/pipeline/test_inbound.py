@@ -169,6 +169,24 @@ async def test_the_account_is_told_by_webhook(inbox: Inbox) -> None:
     assert told["message_id"].replace("-", "") == sent.messages[0].id.hex()
 
 
+async def test_an_smpp_customer_gets_it_beside_the_webhook(inbox: Inbox) -> None:
+    one = await inbox.world.account("a")
+    await inbox.pool.execute(
+        "INSERT INTO smpp_credential (account_id, system_id, password_hash, receives)"
+        " VALUES ($1, 'acme', '', true)",
+        one,
+    )
+    await inbox.until(lambda now: one in now.smpp_receivers)
+    assert await inbox.world.send(one) is None
+    await inbox.comes(inbox.reply("yes"))
+    rows = await inbox.pool.fetch(
+        "SELECT queue, payload FROM queue_item WHERE queue <> 'cpaas.sms.submit'"
+    )
+    assert [row["queue"] for row in rows] == ["cpaas.smpp.receipt"], "it has no webhook"
+    (event,) = unpack_events(rows[0]["payload"]).events
+    assert (event.type, event.url) == ("message.received", "smpp:1::acme")
+
+
 def parts_of(inbox: Inbox, text: str, reference: int) -> list[Reply]:
     segments = split(text, Encoding.UCS2, reference)
     return [

@@ -3,22 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
 from tests.smpp_ingress.door import NUMBER, Door, door, receipts, serving, text, until
 from tests.smpp_ingress.raw import Raw
 
 from cpaas.broker import embedded
-from cpaas.kit.ids import new_id
-from cpaas.messages.envelopes import Event
 from cpaas.messages.smpp_wish import read_wish, smpp_wants, wish_url
 from cpaas.smpp.codec import encode
 from cpaas.smpp.parts import read_part
 from cpaas.smpp.pdu import BindReceiver, DeliverSm, DeliverSmResp
 from cpaas.smpp.receipt import MessageState
 from cpaas.smpp.status import CommandStatus as St
-from cpaas.smpp_ingress import receipts as forms
-from cpaas.webhooks.events import event_items, uuid_text
+from cpaas.webhooks.events import RECEIVED, account_event, event_items, for_binds, uuid_text
 
 
 @pytest.fixture
@@ -140,21 +136,24 @@ async def test_two_receivers_share_and_nothing_comes_twice(made: Door) -> None:
     assert receipts(other)
 
 
-async def test_replies_come_whole(made: Door) -> None:
+async def test_replies_come_whole_from_the_first_receiver_bind_on(made: Door) -> None:
+    snapshot = made.world.holder.current
+    data: dict[str, object] = {"from": "+919876543210", "to": "56789", "text": "STOP", "id": "x"}
+    event = account_event(RECEIVED, data, 1_790_000_000_000_000)
+    assert for_binds(snapshot, made.account_id, event) == [], "nobody takes replies by SMPP yet"
     _, esme = await made.bind(bind_type="rx")
+    await until(lambda: made.account_id in made.world.holder.current.smpp_receivers)
+    snapshot = made.world.holder.current
     for body in ("STOP", "नमस्ते " * 50):
-        reply = forms.Reply("+919876543210", "56789", body)
+        event = account_event(RECEIVED, data | {"text": body}, 1_790_000_000_000_000)
         async with made.pool.acquire() as connection, connection.transaction():
-            event = made_event(msgspec.json.encode(reply))
-            await embedded.publish(connection, event_items(made.account_id, [event]))
+            copies = for_binds(snapshot, made.account_id, event)
+            await embedded.publish(connection, event_items(made.account_id, copies))
     await until(lambda: len(esme.delivered) == 2)
     texts = [read_part(pdu).text() for pdu in esme.delivered]
     assert texts == ["STOP", "नमस्ते " * 50]
     assert (esme.delivered[0].source_addr, esme.delivered[0].destination_addr) == (NUMBER, "56789")
-
-
-def made_event(body: bytes) -> Event:
-    return Event(new_id().bytes, b"", "message.received", wish_url(1, "acme"), body)
+    assert await made.pool.fetchval("SELECT count(*) FROM audit_log WHERE actor='system:smpp'") == 1
 
 
 def test_the_wish_is_read_as_it_was_written() -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from cpaas.audit.queries import record
 from cpaas.broker import embedded
-from cpaas.broker.topology import WEBHOOK
+from cpaas.broker.topology import SMPP_RECEIPT, WEBHOOK
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack, unpack_events
 from cpaas.messages.types import Finish
 from cpaas.pipeline import dead_letter_queries as queries
@@ -45,7 +45,7 @@ class Discarded(msgspec.Struct, frozen=True):
 def content(letter: DeadLetter) -> Content:
     """What a dead letter with its payload holds."""
     try:
-        if letter.queue == WEBHOOK:
+        if letter.queue in (WEBHOOK, SMPP_RECEIPT):
             events = unpack_events(letter.payload).events
             return Content(events=[(one.id, one.type, one.message_id) for one in events])
         messages = unpack(letter.payload).messages

@@ -26,7 +26,15 @@ from cpaas.pipeline.inbound_queries import Kept, KeptPart, PartKey
 from cpaas.pipeline.refusals import RefusedError
 from cpaas.pipeline.transitions import Context
 from cpaas.smpp.parts import Part, join_parts
-from cpaas.webhooks.events import RECEIVED, account_event, event_items, event_wanted, iso, uuid_text
+from cpaas.webhooks.events import (
+    RECEIVED,
+    account_event,
+    event_items,
+    event_wanted,
+    for_binds,
+    iso,
+    uuid_text,
+)
 
 #: how far back the account that wrote last is looked for.
 WROTE_DAYS_MAX: Final = 30
@@ -147,8 +155,11 @@ async def _keep(connection: Any, context: Context, replies: Sequence[Reply]) -> 
                 action if account_id else "", one.complete,
             )
         )  # fmt: skip
-        if account_id and event_wanted(snapshot, account_id, "", RECEIVED):
-            events.setdefault(account_id, []).append(_event(rows[-1], reference, context.now_us))
+        wanted = event_wanted(snapshot, account_id, "", RECEIVED)
+        if account_id and (wanted or account_id in snapshot.smpp_receivers):
+            event = _event(rows[-1], reference, context.now_us)
+            told = [*([event] if wanted else []), *for_binds(snapshot, account_id, event)]
+            events.setdefault(account_id, []).extend(told)
     await queries.insert(connection, rows)
     items = [item for account, some in events.items() for item in event_items(account, some)]
     await embedded.publish(connection, items)

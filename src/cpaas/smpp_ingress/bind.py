@@ -82,6 +82,8 @@ class CustomerBind:
         if self.connection.bind_type != "tx":
             self._outbox = self._ingress.notifier.outbox(credential.system_id)
             self._outbox.attach(self)
+            if not credential.receives:
+                self._ingress.spawn(self._ingress.note_receiver(credential))
 
     def on_requests(self, pdus: list[Pdu]) -> None:
         """Takes what an ESME may ask, in order."""

@@ -22,6 +22,7 @@ from cpaas.smpp.server import Connection
 from cpaas.smpp.status import CommandStatus as St
 from cpaas.smpp_ingress import queries, receipts
 from cpaas.smpp_ingress.types import KeptReceipt, NewReceipt
+from cpaas.webhooks.events import RECEIVED
 
 ITEMS_MAX: Final = 100
 #: receipts of one system id that are held in memory.
@@ -305,8 +306,9 @@ def _receipts(item: Item) -> list[NewReceipt]:
         if not event.url.startswith(SMPP):
             continue
         wish = read_wish(event.url)
-        is_reply = event.type == "message.received"
-        body = event.body if is_reply else receipts.kept(event.body, wish.message_id)
-        kind = receipts.REPLY if is_reply else receipts.RECEIPT
+        if event.type == RECEIVED:
+            kind, body = receipts.REPLY, receipts.kept_reply(event.body)
+        else:
+            kind, body = receipts.RECEIPT, receipts.kept(event.body, wish.message_id)
         made.append(NewReceipt(envelope.account_id, wish.system_id, kind, body))
     return made

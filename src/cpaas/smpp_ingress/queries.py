@@ -126,6 +126,13 @@ async def show_binds(connection: Any, instance_id: int, binds: Sequence[BindRow]
     )  # fmt: skip
 
 
+async def receives(connection: Any, credential_id: int) -> None:
+    """Notes that binds of these credentials take deliver_sm; once, since it is configuration."""
+    await connection.execute(
+        "UPDATE smpp_credential SET receives = true WHERE id = $1 AND NOT receives", credential_id
+    )
+
+
 async def message_state(connection: Any, account_id: int, message_id: bytes) -> MessageState | None:
     """The state of an account's message."""
     row = await connection.fetchrow(

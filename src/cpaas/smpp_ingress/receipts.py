@@ -63,8 +63,13 @@ class Reply(msgspec.Struct, rename={"sender": "from"}):
     text: str
 
 
+class _ReplyEvent(msgspec.Struct):
+    data: Reply
+
+
 _told: Final = msgspec.json.Decoder(Told)
 _reply: Final = msgspec.json.Decoder(Reply)
+_reply_event: Final = msgspec.json.Decoder(_ReplyEvent)
 encode: Final = msgspec.json.Encoder().encode
 
 
@@ -74,6 +79,11 @@ def kept(body: bytes, message_id: str) -> bytes:
     if message_id:
         told.data.id = message_id
     return encode(told)
+
+
+def kept_reply(body: bytes) -> bytes:
+    """The body of a message.received event cut to what its deliver_sm needs."""
+    return encode(_reply_event.decode(body).data)
 
 
 def deliver_sm(kind: str, body: bytes) -> DeliverSm:

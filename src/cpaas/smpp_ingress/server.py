@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from cpaas.broker.base import Consumer
+from cpaas.db.actor import acting
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import verify_password
 from cpaas.pipeline.accept import Acceptor
@@ -30,6 +31,7 @@ DELIVER_WINDOW: Final = 50
 SHOW_SECONDS: Final = 5.0
 EXPIRE_SECONDS: Final = 30.0
 PASSWORDS_AT_ONCE: Final = 2
+ACTOR: Final = "system:smpp"
 _log = get_logger("smpp")
 
 
@@ -151,6 +153,11 @@ class Ingress:
         if found is not None:
             return (*found, None)
         return St.ESME_ROK, "", credential
+
+    async def note_receiver(self, credential: SmppCredential) -> None:
+        """From its first bind that takes deliver_sm on, an account's replies come that way, too."""
+        async with self._pool.acquire() as connection, acting(connection, ACTOR):
+            await queries.receives(connection, credential.id)
 
     def _bound(self, system_id: str) -> int:
         return sum(

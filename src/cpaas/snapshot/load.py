@@ -249,7 +249,12 @@ async def _dlt_templates(connection: asyncpg.Connection) -> _Fields:
 
 async def _smpp_credentials(connection: asyncpg.Connection) -> _Fields:
     rows = await queries.smpp_credentials(connection)
-    return {"smpp_credentials": {row["system_id"]: SmppCredential(**row) for row in rows}}
+    found = [SmppCredential(**row) for row in rows]
+    return {
+        "smpp_credentials": {one.system_id: one for one in found},
+        # The oldest of several, which comes last.
+        "smpp_receivers": {one.account_id: one.system_id for one in found if one.receives},
+    }
 
 
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {

@@ -134,6 +134,6 @@ async def dlt_templates(connection: asyncpg.Connection) -> Rows:
 async def smpp_credentials(connection: asyncpg.Connection) -> Rows:
     """Active credentials of customers' ESMEs."""
     return await connection.fetch(
-        """SELECT id, account_id, system_id, password_hash, max_binds, tps
-           FROM smpp_credential WHERE active"""
+        """SELECT id, account_id, system_id, password_hash, max_binds, tps, receives
+           FROM smpp_credential WHERE active ORDER BY id DESC"""
     )

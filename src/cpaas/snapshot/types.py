@@ -58,6 +58,7 @@ class SmppCredential(msgspec.Struct, frozen=True):
     password_hash: str
     max_binds: int
     tps: int
+    receives: bool = False
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -216,7 +217,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     off. assigned: (account id, channel) -> route id. settings: platform settings.
     dlt_templates: by account id.
     numbers: (channel, digits without plus or letters) -> InboundNumber.
-    smpp_credentials: active ones by system id.
+    smpp_credentials: active ones by system id. smpp_receivers: account id -> the system id whose
+    binds take its replies.
     """
 
     version: int
@@ -238,6 +240,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     dlt_templates: dict[int, DltTemplates] = {}
     numbers: dict[tuple[str, str], InboundNumber] = {}
     smpp_credentials: dict[str, SmppCredential] = {}
+    smpp_receivers: dict[int, str] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.

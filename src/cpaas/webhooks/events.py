@@ -16,7 +16,7 @@ from cpaas.broker.topology import SMPP_RECEIPT, WEBHOOK
 from cpaas.kit import money
 from cpaas.kit.ids import new_id_bytes
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Event, EventEnvelope, pack
-from cpaas.messages.smpp_wish import SMPP, smpp_wants
+from cpaas.messages.smpp_wish import SMPP, smpp_wants, wish_url
 from cpaas.messages.statuses import FINAL, Status
 from cpaas.snapshot.types import Snapshot
 
@@ -135,13 +135,22 @@ def account_event(event_type: str, data: dict[str, object], at_us: int) -> Event
     return Event(new_id_bytes(), b"", event_type, "", _encode(body))
 
 
+def for_binds(snapshot: Snapshot, account_id: int, event: Event) -> list[Event]:
+    """A reply's event once more, for the account's SMPP binds if they take replies."""
+    system_id = snapshot.smpp_receivers.get(account_id)
+    if system_id is None:
+        return []
+    url = wish_url(1, system_id)
+    return [Event(new_id_bytes(), event.message_id, event.type, url, event.body)]
+
+
 def event_items(account_id: int, events: Sequence[Event]) -> list[NewItem]:
     """The queue items that carry one account's events, in order; SMPP binds have their own."""
-    for_binds = [event for event in events if event.url.startswith(SMPP)]
-    if not for_binds:
+    for_smpp = [event for event in events if event.url.startswith(SMPP)]
+    if not for_smpp:
         return _items(WEBHOOK, account_id, events)
     others = [event for event in events if not event.url.startswith(SMPP)]
-    return _items(WEBHOOK, account_id, others) + _items(SMPP_RECEIPT, account_id, for_binds)
+    return _items(WEBHOOK, account_id, others) + _items(SMPP_RECEIPT, account_id, for_smpp)
 
 
 def _items(queue: str, account_id: int, events: Sequence[Event]) -> list[NewItem]:

@@ -152,6 +152,8 @@ class SmppCredential(models.Model):
     active = fields.flag(True)
     max_binds = fields.small(4)
     tps = models.IntegerField(db_default=0)
+    # Set by the first bind that takes deliver_sm: from then on replies come that way, too.
+    receives = fields.flag(False)
     created_at = fields.created()
 
     class Meta:
