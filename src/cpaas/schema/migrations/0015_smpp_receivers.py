@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('schema', '0012_smpp_server'),
+        ('schema', '0014_smpp_server'),
     ]
 
     operations = [
