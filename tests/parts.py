@@ -57,6 +57,7 @@ PARTS: dict[str, Part] = {
     ),
     "node": Part(_program("node"), "apt-get install nodejs npm"),
     "node-smpp": Part(_node_module("smpp"), "npm ci --prefix tests/peers"),
+    "axe-core": Part(_node_module("axe-core"), "npm ci --prefix tests/peers"),
     "rabbitmq": Part(
         _program("/usr/lib/rabbitmq/bin/rabbitmq-server"), "apt-get install rabbitmq-server"
     ),
@@ -64,6 +65,7 @@ PARTS: dict[str, Part] = {
     "sipp": Part(_program("sipp"), "apt-get install sip-tester"),
     "espeak-ng": Part(_program("espeak-ng"), "apt-get install espeak-ng"),
     "mount": Part(_may_mount, "run as root with leave to mount (in a container: --privileged)"),
+    "playwright": Part(_module("playwright"), "pip install -r requirements-dev.lock"),
     "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
 }
 

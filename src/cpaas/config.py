@@ -131,6 +131,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_fast_path: Annotated[
         bool, Doc("Answers POST /v1/messages past the web framework; off takes the usual way.")
     ] = True
+    consoles: Annotated[bool, Doc("Runs the Admin Dashboard and the User Portal on this host.")] = (
+        True
+    )
+    admin_public_url: Annotated[
+        str,
+        Doc("Address of the Admin Dashboard behind a proxy; https makes its cookies secure."),
+    ] = ""
+    portal_public_url: Annotated[
+        str, Doc("Address of the User Portal behind a proxy; https makes its cookies secure.")
+    ] = ""
+    smtp_url: Annotated[
+        str,
+        Doc(
+            "Mail server for forgotten passwords: smtp:// (with port 587: STARTTLS) or smtps://, "
+            "with user and password if it wants them; empty: no mail is sent."
+        ),
+    ] = ""
+    mail_from: Annotated[str, Doc("Sender of the platform's mail.", unit="address")] = (
+        "cpaas@localhost"
+    )
     log_level: Annotated[Level, Doc("Least severe log line that is written.")] = "info"
     log_max_mb: Annotated[
         int,
@@ -233,6 +253,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def portal_password_file(self) -> Path:
         """File with the generated password of the portal's restricted role."""
         return self.home / "portal.password"
+
+    def console_keyring(self, console: str) -> Path:
+        """File with the keys of one console's cookies and second factors, never the carriers'."""
+        return self.home / f"{console}.keyring.json"
+
+    def console_url(self, console: str) -> str:
+        """The address at which people open a console, without a closing slash."""
+        public: str = getattr(self, f"{console}_public_url")
+        return public.rstrip("/") or self.url(getattr(self, f"{console}_port"))
 
     def url(self, port: int) -> str:
         """The address a person on this machine opens for a port."""

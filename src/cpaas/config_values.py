@@ -70,6 +70,9 @@ def _text(option: Option, source: str, value: Any) -> str:
         "external_dsn": ("postgresql", "postgres"),
         "portal_dsn": ("postgresql", "postgres"),
         "amqp_url": ("amqp", "amqps"),
+        "smtp_url": ("smtp", "smtps"),
+        "admin_public_url": ("https", "http"),
+        "portal_public_url": ("https", "http"),
     }
     if value and option.name in schemes and urlsplit(value).scheme not in schemes[option.name]:
         # The value may hold a password, so only its beginning is told.

@@ -1,5 +1,6 @@
 """The first start lays everything once; later starts leave it alone and print no secret."""
 
+import shutil
 from pathlib import Path
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 from cpaas.accounts.check import password
 from cpaas.cli.bootstrap import BootstrapResult, bootstrap
 from cpaas.config import Settings, load
+from cpaas.db.binaries import DatabaseError
 from cpaas.kit.secrets import Keyring, SecretsError, api_key_digest, verify_password
 from cpaas.routes.credentials import unseal
 
@@ -109,3 +111,10 @@ async def test_a_further_host_must_bring_the_keyring(dsn: str, tmp_path: Path) -
     await bootstrap(settings(tmp_path / "one", CPAAS_DSN=dsn), dsn)
     with pytest.raises(SecretsError, match=r"copy keyring\.json"):
         await bootstrap(settings(tmp_path / "two", CPAAS_DSN=dsn), dsn)
+    (tmp_path / "two").mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "one" / "keyring.json", tmp_path / "two" / "keyring.json")
+    with pytest.raises(DatabaseError) as refused:
+        await bootstrap(settings(tmp_path / "two", CPAAS_DSN=dsn), dsn)
+    assert "copy portal.password" in refused.value.todo
+    shutil.copy(tmp_path / "one" / "portal.password", tmp_path / "two" / "portal.password")
+    await bootstrap(settings(tmp_path / "two", CPAAS_DSN=dsn), dsn)

@@ -62,7 +62,8 @@ def test_a_day_in_the_life(installation: Installation) -> None:
     assert first["admin"]["username"]
     assert first["admin"]["password"]
     assert all(first["account"][name] for name in SECRETS)
-    assert first["urls"]["admin"] is None
+    assert first["urls"]["admin"]
+    assert first["urls"]["portal"]
     with urllib.request.urlopen(first["urls"]["core"] + "/health") as answer:
         assert json.loads(answer.read())["status"] == "UP"
     assert set(installation.statuses().values()) == {"UP"}

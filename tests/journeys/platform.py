@@ -18,7 +18,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 #: the ports that an offset moves.
-PORTS = (2775, 2776, 2778, 5433, 8081, 8082)
+PORTS = (2775, 2776, 2778, 5433, 8081, 8082, 8087, 8088)
 
 
 def free_offset() -> int:
@@ -49,17 +49,21 @@ def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
 class Platform:
     """One copy: its environment, its command line and its REST API."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(
+        self, *, home: Path | None = None, offset: int | None = None, **settings: str
+    ) -> None:
         # Short and passable: PostgreSQL's socket has a limit, and its user must get there.
-        self.home = Path(tempfile.mkdtemp(prefix="cpj"))
+        self.home = home or Path(tempfile.mkdtemp(prefix="cpj"))
         self.home.chmod(0o711)
-        self.offset = free_offset()
+        self.offset = offset or free_offset()
         self.environment = {
             k: v for k, v in os.environ.items() if not k.startswith("CPAAS_") or k == "CPAAS_VENV"
         } | {
             "CPAAS_HOME": str(self.home / "h"),
             "CPAAS_PORT_OFFSET": str(self.offset),
             "CPAAS_ALLOW_NETWORKS": "127.0.0.0/8",
+            # Only what opens pages needs the two consoles.
+            "CPAAS_CONSOLES": "off",
         } | settings  # fmt: skip
         self.answer: dict[str, Any] = {}
 

@@ -263,3 +263,57 @@ async def test_foreign_ids_that_the_portal_writes_are_bound_to_the_account(
         writable,
     )
     assert not loose
+
+
+async def test_a_login_is_found_before_its_account_is_known(
+    accounts: tuple[int, int], portal: asyncpg.Connection
+) -> None:
+    found = await portal.fetch("SELECT account_id FROM cpaas_portal_login('OURS')")
+    assert [row[0] for row in found] == [accounts[0]]
+    assert not await portal.fetch(
+        "SELECT * FROM cpaas_portal_login('a')"
+    )  # an admin is nobody here
+    async with portal.transaction():
+        assert not await portal.fetch("SELECT * FROM app_user")
+
+
+async def test_a_session_is_open_to_its_cookie_and_its_account(
+    accounts: tuple[int, int], owner: asyncpg.Connection, portal: asyncpg.Connection
+) -> None:
+    for key, account in zip(("mine", "other"), accounts, strict=True):
+        await owner.execute(
+            "INSERT INTO portal_session (session_key, expire_date, user_id, account_id)"
+            " VALUES ($1, now() + interval '1 hour', 1, $2)",
+            key, account,
+        )  # fmt: skip
+    every = "SELECT session_key FROM portal_session"
+    async with portal.transaction():
+        assert not await portal.fetch(every)
+        await portal.execute("SELECT set_config('app.session', 'other', true)")
+        assert [row[0] for row in await portal.fetch(every)] == ["other"]
+        await portal.execute("SELECT set_config('app.session', '', true)")
+        await portal.execute(SET_ACCOUNT, str(accounts[0]))
+        assert [row[0] for row in await portal.fetch(every)] == ["mine"]
+        assert await portal.execute("DELETE FROM portal_session") == "DELETE 1"
+
+
+async def test_the_portal_knows_only_its_own_instances(
+    owner: asyncpg.Connection, portal: asyncpg.Connection
+) -> None:
+    await owner.execute("INSERT INTO service_instance (service) VALUES ('cpaas-core')")
+    await portal.execute("INSERT INTO service_instance (service) VALUES ('cpaas-portal')")
+    found = await portal.fetch("SELECT service FROM service_instance")
+    assert [row[0] for row in found] == ["cpaas-portal"]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        await portal.execute("INSERT INTO service_instance (service) VALUES ('cpaas-core')")
+
+
+async def test_events_of_the_portal_are_audited_for_its_account(
+    accounts: tuple[int, int], owner: asyncpg.Connection, portal: asyncpg.Connection
+) -> None:
+    async with portal.transaction():
+        await portal.execute(SET_ACCOUNT, str(accounts[0]))
+        await portal.execute("SELECT set_config('app.actor', 'user:ours', true)")
+        await portal.execute("SELECT cpaas_audit_event('export', 'message', '', 'today')")
+    row = await owner.fetchrow("SELECT actor, action, account_id FROM audit_log WHERE note='today'")
+    assert tuple(row) == ("user:ours", "export", accounts[0])

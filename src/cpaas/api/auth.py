@@ -7,11 +7,10 @@ import hashlib
 from typing import Final
 
 from cpaas.api.problem import ProblemError
-from cpaas.kit.networks import Network, within
+from cpaas.kit.networks import within
 from cpaas.snapshot.types import Account, AdminKey, ApiKey, Snapshot
 
 _KEY_CHARS_MAX: Final = 200
-_HOPS_MAX: Final = 20
 
 
 class Caller:
@@ -127,17 +126,3 @@ def _digest(authorization: str | None, x_api_key: str | None) -> bytes:
     if len(key) > _KEY_CHARS_MAX:
         raise _unauthorized("This is not a key of this platform.")
     return hashlib.sha256(key.encode(errors="replace")).digest()
-
-
-def client_address(peer: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> str:
-    """The caller's address: the peer's, or what a trusted proxy said of whom it forwards for.
-
-    From the right, the first hop that is no trusted proxy; what stands further left is hearsay.
-    """
-    if not forwarded_for or not trusted or not within(peer, trusted):
-        return peer
-    for hop in reversed(forwarded_for.split(",")[-_HOPS_MAX:]):
-        address = hop.strip()
-        if not within(address, trusted):
-            return address
-    return peer

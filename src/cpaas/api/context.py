@@ -5,17 +5,11 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import State
 
-from cpaas.api.auth import (
-    Caller,
-    Operator,
-    authenticate,
-    authenticate_operator,
-    client_address,
-)
+from cpaas.api.auth import Caller, Operator, authenticate, authenticate_operator
 from cpaas.api.problem import ProblemError
 from cpaas.kit.clock import now_us
 from cpaas.kit.guard import Guard
-from cpaas.kit.networks import Network
+from cpaas.kit.networks import Network, client_address
 from cpaas.kit.secrets import Keyring
 from cpaas.snapshot.holder import SnapshotHolder
 

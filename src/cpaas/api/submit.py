@@ -19,13 +19,13 @@ import msgspec
 from prometheus_client import Counter
 
 from cpaas.api import sending
-from cpaas.api.auth import Caller, authenticate, client_address
+from cpaas.api.auth import Caller, authenticate
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of
 from cpaas.api.sending import NotSent, RecipientError, SendRequest, SentMessage, SentMessages
 from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
-from cpaas.kit.networks import Network
+from cpaas.kit.networks import Network, client_address
 from cpaas.kit.rate import Rates
 from cpaas.messages.envelopes import Outgoing
 from cpaas.pipeline.accept import Acceptor

@@ -18,6 +18,7 @@ from cpaas.billing import queries as billing_queries
 from cpaas.billing import wallet
 from cpaas.cli import queries
 from cpaas.config import Settings
+from cpaas.db import portal_role
 from cpaas.db.actor import acting
 from cpaas.kit.money import MICRO
 from cpaas.kit.secrets import Keyring, SecretsError
@@ -83,6 +84,10 @@ async def bootstrap(settings: Settings, dsn: str) -> BootstrapResult:
         async with acting(connection, ACTOR, note="start"):
             await queries.lock_bootstrap(connection)
             keyring = await _keyring(connection, settings)
+            if settings.consoles and not settings.portal_dsn:
+                await portal_role.let_in(
+                    connection, settings.portal_password_file, alone=settings.embedded
+                )
             admin = await _admin(connection)
             for name, channel in TEST_ROUTES.items():
                 if await route_queries.route_by_name(connection, name) is None:

@@ -18,6 +18,30 @@ async def make_owner(superuser: asyncpg.Connection, password: str) -> None:
         await superuser.execute(f"CREATE DATABASE {DATABASE_NAME} OWNER {OWNER_ROLE}")
 
 
+async def set_role_password(connection: asyncpg.Connection, role: str, password: str) -> None:
+    """Lets a role log in with this password."""
+    quoted = await connection.fetchval("SELECT quote_literal($1)", password)
+    await connection.execute(f"ALTER ROLE {role} LOGIN PASSWORD {quoted}")
+
+
+async def portal_login_digest(connection: asyncpg.Connection) -> str:
+    """The beginning of the digest of the portal role's password; "" when it never had one."""
+    found = await connection.fetchval(
+        "SELECT value ->> 'digest' FROM platform_setting WHERE name = 'portal_login'"
+    )
+    return str(found or "")
+
+
+async def note_portal_login(connection: asyncpg.Connection, digest: str) -> None:
+    """Remembers which password the portal's role has."""
+    await connection.execute(
+        "INSERT INTO platform_setting AS s (name, value)"
+        " VALUES ('portal_login', jsonb_build_object('digest', $1::text))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now()",
+        digest,
+    )
+
+
 async def make_partitions(connection: asyncpg.Connection, days_ahead: int) -> None:
     """Makes the daily partitions that are still missing; safe to repeat."""
     await connection.execute("SELECT cpaas_make_partitions($1)", days_ahead)

@@ -4,6 +4,7 @@ One module owns all of it, so that no other part chooses a cipher, a hash or an 
 """
 
 import hashlib
+import hmac
 import os
 import secrets
 import string
@@ -94,6 +95,10 @@ class Keyring:
     def current(self) -> str:
         """Id of the key that encrypts."""
         return self._current
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes made from the current key for another purpose; they tell nothing of the key."""
+        return hmac.digest(self._keys[self._current], purpose.encode(), "sha256")
 
     def rotate(self) -> str:
         """Makes a new key, encrypts with it from now on and returns its id; old ones decrypt."""

@@ -52,6 +52,9 @@ class MessageRows:
 
     def __init__(self, job: Job, zone: str, names: Names) -> None:
         self._own = job.account_id or None
+        # The operator may ask for one account's; a customer only ever gets its own.
+        asked = job.filters.get("account", "")
+        self._whose = self._own or (int(asked) if asked.isdigit() else None)
         self._wanted = read_filter(job.filters, job.created_at, zone)
         self._zone = ZoneInfo(zone)
         self._names = names
@@ -67,7 +70,7 @@ class MessageRows:
         """Pages from behind `before` on."""
         while True:
             async with connect() as connection:
-                question = log.messages(self._own, self._wanted, before=before, limit=PAGE_ROWS)
+                question = log.messages(self._whose, self._wanted, before=before, limit=PAGE_ROWS)
                 page = await ask(connection, question)
             before = page.before
             yield Batch([self._row(one) for one in page.rows], before, self._percent(before))

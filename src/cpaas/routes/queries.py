@@ -121,3 +121,10 @@ async def costs(
         route, most,
     )  # fmt: skip
     return [CostRow(*row) for row in rows]
+
+
+async def route_settings(connection: asyncpg.Connection, name: str) -> dict[str, Any]:
+    """The settings document of a route; empty when there is none of that name."""
+    text = await connection.fetchval("SELECT settings::text FROM route WHERE name = $1", name)
+    found: dict[str, Any] = msgspec.json.decode(text) if text else {}
+    return found

@@ -28,7 +28,7 @@ CONFIGURATION = {
     "platform_setting": "name",
 }
 #: audited, but no part of the snapshot.
-AUDITED = {"app_user": "id", "service_state": "service"}
+AUDITED = {"app_user": "id", "service_state": "service", "second_factor": "user_id"}
 #: audited once a statement: too many rows may come at once.
 AUDITED_TOGETHER = ("blacklist_entry",)
 APPEND_ONLY = ("ledger_entry", "account_statement", "audit_log")

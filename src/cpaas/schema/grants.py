@@ -60,12 +60,30 @@ TENANT = {
         "SELECT, INSERT, UPDATE (password, last_login, email, phone, member_role, is_active,"
         " must_change_password, failed_logins, locked_until, has_second_factor)"
     ),
+    "second_factor": "SELECT, INSERT, UPDATE (secret, confirmed, last_step), DELETE",
+    "saved_view": "SELECT, INSERT, DELETE",
 }
 #: tables with a condition of their own.
 CUSTOM = {
     "account": ("SELECT", f"id = {ACCOUNT}"),
     "price": ("SELECT", f"account_id IS NULL OR {OWN}"),
+    # A session is read before its account is known: by the hash of the cookie that came along.
+    "portal_session": (
+        "SELECT, INSERT, UPDATE, DELETE",
+        f"session_key = nullif(current_setting('app.session', true), '') OR {OWN}",
+    ),
+    # The portal's process makes itself known like any other, and sees no other's row.
+    "service_instance": (
+        "SELECT, INSERT, UPDATE (heartbeat_at, stopped_at, details)",
+        "service = 'cpaas-portal'",
+    ),
 }
+#: functions that run with the owner's rights and that the portal may call.
+FUNCTIONS = (
+    "cpaas_portal_login(text)",
+    "cpaas_portal_mail(text)",
+    "cpaas_audit_event(text, text, text, text)",
+)
 #: tables without tenants' rows that the portal may read whole.
 SHARED: dict[str, str] = {}
 
@@ -88,3 +106,6 @@ def lay(cursor: CursorWrapper) -> None:
         cursor.execute(f"GRANT {privileges} ON {table} TO {PORTAL}")
     for table, privileges in SHARED.items():
         cursor.execute(f"GRANT {privileges} ON {table} TO {PORTAL}")
+    for function in FUNCTIONS:
+        cursor.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
+        cursor.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {PORTAL}")

@@ -20,6 +20,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     # Its first port listens on this machine only, whatever CPAAS_HOST says.
     loopback: bool = False
     sandbox_only: bool = False
+    console: bool = False
 
 
 CATALOGUE: tuple[Service, ...] = (
@@ -46,6 +47,22 @@ CATALOGUE: tuple[Service, ...] = (
         ports=("sms_port", "smpp_port"),
         needs=("postgres", "cpaas-core"),
     ),
+    Service(
+        name="cpaas-admin",
+        entry="cpaas.services.console:run_admin",
+        command=("serve", "cpaas-admin"),
+        ports=("admin_port",),
+        needs=("postgres",),
+        console=True,
+    ),
+    Service(
+        name="cpaas-portal",
+        entry="cpaas.services.console:run_portal",
+        command=("serve", "cpaas-portal"),
+        ports=("portal_port",),
+        needs=("postgres",),
+        console=True,
+    ),
 )
 BY_NAME: dict[str, Service] = {service.name: service for service in CATALOGUE}
 _ENV = {option.name: option.env for option in OPTIONS}
@@ -53,7 +70,11 @@ _ENV = {option.name: option.env for option in OPTIONS}
 
 def active(settings: Settings) -> tuple[Service, ...]:
     """The services that these settings run, in the order of their start."""
-    return tuple(row for row in CATALOGUE if settings.sandbox or not row.sandbox_only)
+    return tuple(
+        row
+        for row in CATALOGUE
+        if (settings.sandbox or not row.sandbox_only) and (settings.consoles or not row.console)
+    )
 
 
 def ports(service: Service, settings: Settings) -> tuple[tuple[str, int], ...]:
@@ -70,4 +91,8 @@ def health(service: Service, settings: Settings) -> tuple[str, int, str]:
 def url(name: str, settings: Settings) -> str | None:
     """Where a service is opened, None when it does not exist."""
     service = BY_NAME.get(name)
-    return settings.url(ports(service, settings)[0][1]) if service else None
+    if service is None or service not in active(settings):
+        return None
+    if service.console:
+        return settings.console_url(name.removeprefix("cpaas-"))
+    return settings.url(ports(service, settings)[0][1])

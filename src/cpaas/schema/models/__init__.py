@@ -10,6 +10,7 @@ from cpaas.schema.models.accounts import (
 )
 from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wallet
 from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
+from cpaas.schema.models.consoles import AdminSession, PortalSession, SavedView, SecondFactor
 from cpaas.schema.models.inbound import InboundKeyword, InboundNumber, InboundPart
 from cpaas.schema.models.messages import (
     HeldMessage,
@@ -71,3 +72,4 @@ __all__ = [
     "SmppPart", "SmppReceipt", "Strategy", "StrategyChange", "StrategyMember", "UnmatchedReceipt",
     "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip
+__all__ += ["AdminSession", "PortalSession", "SavedView", "SecondFactor"]

@@ -38,7 +38,9 @@ BEGIN
         -- Only what changed; the row's key is in row_id.
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value) INTO b, a
             FROM jsonb_each(cpaas_redact(old_row)) o JOIN jsonb_each(cpaas_redact(new_row)) n USING (key)
-            WHERE o.value IS DISTINCT FROM n.value;
+            WHERE o.value IS DISTINCT FROM n.value
+            -- Logins and failures have entries of their own; their bookkeeping would only repeat them.
+              AND key NOT IN ('last_login', 'failed_logins', 'locked_until', 'last_step');
         IF b IS NULL THEN
             RETURN NULL;
         END IF;
@@ -91,3 +93,28 @@ BEGIN
     END IF;
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+
+-- An entry that no change of a row makes: a login, a failure, an export, a look at content.
+CREATE OR REPLACE FUNCTION cpaas_audit_event(action text, what text, row_id text, note text)
+RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO audit_log (actor, address, action, table_name, row_id, account_id, note)
+    VALUES (
+        coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user),
+        coalesce(current_setting('app.address', true), ''), action, what, row_id,
+        coalesce(nullif(current_setting('app.account_id', true), '')::bigint, 0), note)
+$$;
+
+-- Whose login this is, before any account is known; admins are nobody here.
+CREATE OR REPLACE FUNCTION cpaas_portal_login(name text)
+RETURNS TABLE (id bigint, account_id bigint) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT u.id, u.account_id FROM app_user u WHERE lower(u.username) = lower(name) AND u.role = 'USER'
+$$;
+
+-- The same by address, for a forgotten password.
+CREATE OR REPLACE FUNCTION cpaas_portal_mail(address text)
+RETURNS TABLE (id bigint, account_id bigint) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT u.id, u.account_id FROM app_user u
+    WHERE lower(u.email) = lower(address) AND u.email <> '' AND u.role = 'USER' AND u.is_active LIMIT 5
+$$;

@@ -1,0 +1,1 @@
+"""The Admin Dashboard (cpaas-admin): one file per screen, named as the screen."""

@@ -1,0 +1,24 @@
+"""The User Portal as a WSGI application."""
+
+from typing import Any, Final
+
+from cpaas.config import Settings
+from cpaas.consoles.shared.application import make
+from cpaas.consoles.shared.database import Database
+from cpaas.consoles.shared.runtime import Console, Runtime
+from cpaas.kit.secrets import Keyring
+
+CONSOLE: Final = Console(
+    name="portal",
+    title="User Portal",
+    role="USER",
+    service="cpaas-portal",
+    icon="storefront",
+    screens="cpaas.consoles.portal.screens",
+    session_table="portal_session",
+)
+
+
+def application(settings: Settings, database: Database, keyring: Keyring) -> Any:
+    """The application of this process."""
+    return make(Runtime(console=CONSOLE, settings=settings, database=database, keyring=keyring))

@@ -1,0 +1,60 @@
+"""Dashboard: how the account's messages are doing now."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+
+from cpaas.consoles.shared import formats, overview
+from cpaas.consoles.shared.live import render_live
+from cpaas.consoles.shared.overview import Card
+from cpaas.consoles.shared.runtime import account_id, answer, runtime
+from cpaas.consoles.shared.screen import Page, Screen
+from cpaas.reports import figures
+from cpaas.reports.types import PortalCards
+from cpaas.schema.models import User
+
+
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The page, and every few seconds its live part."""
+    now, zone, account = datetime.now(UTC), runtime().settings.timezone, account_id(request)
+    cards, channels, errors = answer(
+        request,
+        figures.portal_cards(account, now, zone),
+        figures.channels(account, now, zone),
+        figures.top_errors(account, now, zone, 5),
+    )
+    page = {
+        "title": "Dashboard",
+        "cards": _cards(cards),
+        "channels": overview.channel_rows(channels, enabled(request)),
+        "errors": overview.error_rows(errors),
+    }
+    return render_live(request, "portal/dashboard.html", "portal/dashboard_live.html", page)
+
+
+def enabled(request: HttpRequest) -> list[str]:
+    """The channels that are on for this account."""
+    account = request.user.account if isinstance(request.user, User) else None
+    return [one for one in overview.CHANNEL_NAMES if getattr(account, f"{one}_enabled", False)]
+
+
+def _cards(found: PortalCards) -> list[Card]:
+    today, against, currency = found.today, found.comparison, runtime().settings.currency
+    limit = formats.amount(found.credit_limit_micro, currency)
+    return [
+        overview.messages_card("Messages Today", today, against),
+        overview.success_card(today, against),
+        overview.money_card("Cost Today", today, against),
+        Card(
+            "Balance", formats.amount(found.balance_micro, currency),
+            aside=f"credit limit {limit}" if found.credit_limit_micro else "prepaid",
+        ),
+    ]  # fmt: skip
+
+
+SCREEN = Screen(
+    title="Dashboard",
+    icon="space_dashboard",
+    slug="dashboard",
+    pages=[Page("", dashboard, "home")],
+)

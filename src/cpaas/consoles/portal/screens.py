@@ -1,0 +1,8 @@
+"""The portal's screens, in the order of its sidebar."""
+
+from typing import Final
+
+from cpaas.consoles.portal import dashboard
+from cpaas.consoles.shared.screen import Screen
+
+SCREENS: Final[tuple[Screen, ...]] = (dashboard.SCREEN,)
