@@ -64,18 +64,23 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
                 refunding,
             )
     family = [one for one in applied if one.in_fallback]
-    if family:
-        applied += await _follow(connection, context, family)
+    # What is cancelled for a family's sake was not asked for here, and is not told to the caller.
+    also = await _follow(connection, context, family) if family else []
     if applied:
-        refunded = await refund(connection, _refunds(applied))
-        await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
-        items = _events(context, applied)
-        if items:
-            await embedded.publish(connection, items)
-        writer = context.counter or context.instance_id
-        await queries.count(connection, writer, _counts(applied, refunded))
-        await queries.count_errors(connection, writer, _errors(applied))
+        await _tell(connection, context, [*applied, *also] if also else applied)
     return applied
+
+
+async def _tell(connection: Any, context: Context, applied: Sequence[Applied]) -> None:
+    """Refunds, notes, events and figures of transitions that took place."""
+    refunded = await refund(connection, _refunds(applied))
+    await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
+    items = _events(context, applied)
+    if items:
+        await embedded.publish(connection, items)
+    writer = context.counter or context.instance_id
+    await queries.count(connection, writer, _counts(applied, refunded))
+    await queries.count_errors(connection, writer, _errors(applied))
 
 
 async def _apply(
