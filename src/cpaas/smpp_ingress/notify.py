@@ -125,17 +125,22 @@ class Outbox:
             return None
 
     def pump(self) -> None:
-        """Sends what fits, the oldest first, to each bind in turn."""
+        """Sends what fits, the oldest first, shared among the binds."""
         if self._notifier.clock() < self._held_until:
             return
+        left = len(self._receivers)
         for receiver in list(self._receivers):
-            free = min(receiver.connection.free, len(self._waiting))
+            share = -(-len(self._waiting) // left)
+            left -= 1
+            free = min(receiver.connection.free, share)
             if free <= 0:
                 continue
             batch = [self._waiting.popleft() for _ in range(free)]
             self._in_flight.update(batch)
             receiver.connection.deliver(batch)
-        self._receivers = [*self._receivers[1:], *self._receivers[:1]]
+            # Who got something comes last the next time.
+            self._receivers.remove(receiver)
+            self._receivers.append(receiver)
         self.refill()
 
     def answered(self, answers: Sequence[tuple[Any, int, str]]) -> None:
