@@ -186,6 +186,18 @@ async def test_the_accounts_policy_decides(
     assert row["refunded_micro"] == (PRICE if status == "FAILED" else 0)
 
 
+@pytest.mark.parametrize(("lane", "status"), [("otp", "QUEUED"), ("transactional", "FAILED")])
+async def test_a_call_is_never_repeated_but_for_a_code(
+    world: World, lane: str, status: str
+) -> None:
+    world.snapshot = snapshot([account(1, unknown="resend")])
+    sent = await unknown_message(world, lane=lane)
+    await world.pool.execute("UPDATE message SET channel = 'voice'")
+    await wait_is_over(world)
+    await decide(world)
+    assert (await world.row(sent))["status"] == status
+
+
 async def test_a_receipt_that_fits_alone_is_adopted(world: World) -> None:
     sent = await unknown_message(world)
     await early_receipt(world)

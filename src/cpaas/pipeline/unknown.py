@@ -120,7 +120,8 @@ def _goes_again(context: Context, row: Left, *, partly: bool) -> bool:
     # What a carrier has accepted in part must not go again whole, and its reference is lost.
     if partly or row.valid_until_us <= context.now_us or policy == "fail":
         return False
-    return policy == "resend" or row.lane == "otp"
+    # A phone that rings a second time is worse than one that may not have rung.
+    return row.lane == "otp" or (policy == "resend" and row.channel != "voice")
 
 
 async def adopt_all(
