@@ -3,7 +3,15 @@
 import asyncpg
 import msgspec
 
-from cpaas.accounts.types import AccountRow, BindShown, Changes, SmppRow
+from cpaas.accounts.types import (
+    AccessRow,
+    AccountRow,
+    BindShown,
+    Changes,
+    KeyRow,
+    MemberRow,
+    SmppRow,
+)
 
 _ROW = """
     SELECT a.id, a.name, a.active, a.is_sandbox, a.billing_mode,
@@ -138,11 +146,61 @@ async def insert_api_key(
     )  # fmt: skip
 
 
+async def api_keys(connection: asyncpg.Connection, account_id: int) -> list[KeyRow]:
+    """The account's keys in force, without people's tokens."""
+    rows = await connection.fetch(
+        "SELECT id, kind, prefix, (extract(epoch FROM created_at) * 1000000)::bigint AS made_us"
+        " FROM api_key WHERE account_id = $1 AND revoked_at IS NULL AND user_id = 0 ORDER BY id",
+        account_id,
+    )
+    return [KeyRow(**row) for row in rows]
+
+
+async def access(connection: asyncpg.Connection, account_id: int) -> AccessRow:
+    """From where programs of the account may come, and its SMPP login."""
+    row = await connection.fetchrow(
+        "SELECT a.allowed_ips, coalesce(s.system_id, '') AS system_id,"
+        " coalesce(s.active, false) AS smpp_active FROM account a"
+        " LEFT JOIN smpp_credential s ON s.account_id = a.id WHERE a.id = $1 ORDER BY s.id LIMIT 1",
+        account_id,
+    )
+    return AccessRow([], "", smpp_active=False) if row is None else AccessRow(*row)
+
+
+async def team(connection: asyncpg.Connection, account_id: int) -> list[MemberRow]:
+    """The people of an account."""
+    rows = await connection.fetch(
+        "SELECT username, email, member_role, has_second_factor,"
+        " (extract(epoch FROM last_login) * 1000000)::bigint AS login_us FROM app_user"
+        " WHERE account_id = $1 AND is_active ORDER BY member_role <> 'owner', username LIMIT 500",
+        account_id,
+    )
+    return [MemberRow(*row) for row in rows]
+
+
+async def delete_old_tokens(connection: asyncpg.Connection) -> None:
+    """Throw away tokens that ended a day ago; asks first, since a DELETE alone reloads all keys."""
+    old = "user_id <> 0 AND expires_at < now() - interval '1 day'"
+    if await connection.fetchval(f"SELECT EXISTS (SELECT FROM api_key WHERE {old})"):
+        await connection.execute(f"DELETE FROM api_key WHERE {old}")
+
+
+async def insert_token(
+    connection: asyncpg.Connection, account_id: int, user_id: int, digest: bytes, seconds: int
+) -> None:
+    """A person's key of a few minutes."""
+    await connection.execute(
+        "INSERT INTO api_key (account_id, kind, digest, prefix, name, user_id, expires_at)"
+        " VALUES ($1, 'live', $2, 'portal', 'portal', $3, now() + $4 * interval '1 second')",
+        account_id, digest, user_id, seconds,
+    )  # fmt: skip
+
+
 async def revoke_api_keys(connection: asyncpg.Connection, account_id: int, kind: str) -> int:
     """Revokes all keys of a kind; returns how many there were."""
     status = await connection.execute(
         "UPDATE api_key SET revoked_at = now()"
-        " WHERE account_id = $1 AND kind = $2 AND revoked_at IS NULL",
+        " WHERE account_id = $1 AND kind = $2 AND revoked_at IS NULL AND user_id = 0",
         account_id, kind,
     )  # fmt: skip
     return int(status.split()[-1])

@@ -93,3 +93,30 @@ class BindShown(msgspec.Struct, frozen=True):
     delivered: int
     unanswered: int
     bound_us: int
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """A REST key as lists show it."""
+
+    id: int
+    kind: str
+    prefix: str
+    made_us: int
+
+
+class AccessRow(msgspec.Struct, frozen=True):
+    """From where programs may come, and by which SMPP login ("" = none)."""
+
+    allowed_ips: list[str]
+    system_id: str
+    smpp_active: bool
+
+
+class MemberRow(msgspec.Struct, frozen=True):
+    """A person of an account as its team list shows them."""
+
+    username: str
+    email: str
+    member_role: str
+    has_second_factor: bool
+    login_us: int | None

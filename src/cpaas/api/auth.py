@@ -88,7 +88,8 @@ def authenticate(
             403, "account_inactive", "This account is inactive; ask its operator.",
             title="The account is inactive",
         )  # fmt: skip
-    if account.networks and not within(client, account.networks):
+    # A person on the portal may be anywhere; the list is for programs.
+    if account.networks and not found.user_id and not within(client, account.networks):
         raise ProblemError(
             403, "ip_not_allowed",
             f"Calls from {client or 'this address'} are not allowed for this account; "

@@ -30,7 +30,7 @@ from cpaas.kit.rate import Rates
 from cpaas.messages.envelopes import Outgoing
 from cpaas.pipeline.accept import Acceptor
 from cpaas.pipeline.check import Prepared, address, prepare, submission
-from cpaas.pipeline.drafts import Author, Idempotency, Outcome, Replay
+from cpaas.pipeline.drafts import Author, Idempotency, Origin, Outcome, Replay
 from cpaas.pipeline.refusals import REASONS, RefusedError
 from cpaas.snapshot.holder import SnapshotHolder
 from cpaas.snapshot.types import Snapshot
@@ -155,8 +155,10 @@ class Door:
                 None if key is None else key.decode("latin-1"),
                 client,
             )
-            author = Author(caller.account.id, "api", caller.is_test, caller.key.id)
-            known = self._known[said] = caller, author
+            origin: Origin = "portal" if caller.key.user_id else "api"
+            known = caller, Author(caller.account.id, origin, caller.is_test, caller.key.id)
+            if not caller.key.expires_us:
+                self._known[said] = known
         return known
 
     def _limit(self, caller: Caller, messages: int) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cpaas.accounts.queries import delete_old_tokens
 from cpaas.db.queries import make_partitions
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
@@ -115,4 +116,5 @@ async def sweep_old_rows(connection: Any, context: Context) -> int:
     receipts = await recover_queries.delete_old_receipts(
         connection, context.now_us - RECEIPTS_SHOWN_US, DELETE_MAX
     )
+    await delete_old_tokens(connection)
     return keys + instances + receipts

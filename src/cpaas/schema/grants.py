@@ -65,7 +65,7 @@ TENANT = {
 }
 #: tables with a condition of their own.
 CUSTOM = {
-    "account": ("SELECT", f"id = {ACCOUNT}"),
+    "account": ("SELECT, UPDATE (allowed_ips)", f"id = {ACCOUNT}"),
     "price": ("SELECT", f"account_id IS NULL OR {OWN}"),
     # A session is read before its account is known: by the hash of the cookie that came along.
     "portal_session": (

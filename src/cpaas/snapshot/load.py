@@ -110,7 +110,7 @@ def _networks(account_id: int, values: list[str]) -> tuple[_Network, ...]:
 
 async def _keys(connection: asyncpg.Connection) -> _Fields:
     rows = await queries.api_keys(connection)
-    return {"keys": {bytes(row[0]): ApiKey(row[1], row[2], row[3]) for row in rows}}
+    return {"keys": {bytes(row[0]): ApiKey(*row[1:]) for row in rows}}
 
 
 async def _admin_keys(connection: asyncpg.Connection) -> _Fields:

@@ -27,7 +27,10 @@ async def accounts(connection: asyncpg.Connection) -> Rows:
 async def api_keys(connection: asyncpg.Connection) -> Rows:
     """Keys that are not revoked."""
     return await connection.fetch(
-        "SELECT digest, id, account_id, kind FROM api_key WHERE revoked_at IS NULL"
+        """SELECT digest, id, account_id, kind, user_id,
+             coalesce(extract(epoch FROM expires_at) * 1000000, 0)::bigint
+           FROM api_key
+           WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"""
     )
 
 

@@ -34,11 +34,16 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True):
-    """A REST key that is not revoked."""
+    """A REST key that is not revoked.
+
+    user_id and expires_us (Unix microseconds) are set for the token of a person on the portal.
+    """
 
     id: int
     account_id: int
     kind: Literal["live", "test"]
+    user_id: int = 0
+    expires_us: int = 0
 
 
 class AdminKey(msgspec.Struct, frozen=True):

@@ -2,7 +2,12 @@
 
 from typing import Final
 
-from cpaas.consoles.portal import dashboard
+from cpaas.consoles.portal import dashboard, quick, reports, settings
 from cpaas.consoles.shared.screen import Screen
 
-SCREENS: Final[tuple[Screen, ...]] = (dashboard.SCREEN,)
+SCREENS: Final[tuple[Screen, ...]] = (
+    dashboard.SCREEN,
+    quick.SCREEN,
+    reports.SCREEN,
+    settings.SCREEN,
+)

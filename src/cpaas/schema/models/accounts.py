@@ -115,6 +115,9 @@ class ApiKey(models.Model):
     digest = models.BinaryField(unique=True)
     prefix = models.TextField()
     name = fields.text()
+    #: a person's token of a few minutes, with which the portal calls the API; 0 = a program's key.
+    user_id = fields.number()
+    expires_at = fields.moment()
     created_at = fields.created()
     revoked_at = fields.moment()
 
