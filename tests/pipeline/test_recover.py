@@ -46,7 +46,19 @@ async def world(dsn: str) -> AsyncIterator[World]:
     async with data_plane_pool(dsn) as pool:
         made = World(pool, time.time_ns() // 1000)
         await made.open_account()
+        await link(made, binds_up=1)
         yield made
+
+
+async def link(world: World, *, binds_up: int) -> None:
+    """The route's holder tells how many binds stand."""
+    await world.pool.execute(
+        """INSERT INTO route_state
+             (route_id, instance_id, state, binds_up, binds_wanted, updated_at)
+           VALUES (1, 7, 'up', $1, 1, now() + interval '1 hour')
+           ON CONFLICT (route_id) DO UPDATE SET binds_up = excluded.binds_up""",
+        binds_up,
+    )
 
 
 async def sweep(world: World, one: Callable[..., Awaitable[Any]], *values: Any) -> Any:
@@ -208,6 +220,46 @@ async def test_a_receipt_that_fits_alone_is_adopted(world: World) -> None:
     assert (await world.row(sent))["status"] == "DELIVERED"
     assert await world.pool.fetchval("SELECT count(*) FROM unmatched_receipt") == 0
     assert await world.kinds(sent) == ["unknown_outcome", "adopted"]
+
+
+async def test_nothing_is_ended_while_its_carrier_cannot_tell(world: World) -> None:
+    """Its receipt waits there: it comes when the link does."""
+    sent, otp = await unknown_message(world), await unknown_message(world, lane="otp", to="911")
+    await link(world, binds_up=0)
+    await wait_is_over(world)
+    await decide(world)
+    assert (await world.row(sent))["status"] == "SENDING"
+    assert (await world.row(otp))["status"] == "QUEUED", "another route may have it sooner"
+    await link(world, binds_up=1)
+    await early_receipt(world)
+    await decide(world)
+    assert (await world.row(sent))["status"] == "SUBMITTED"
+
+
+async def test_the_wait_for_a_carrier_has_an_end(world: World) -> None:
+    sent = await unknown_message(world)
+    await link(world, binds_up=0)
+    world.now_us += unknown.PATIENCE_US
+    await wait_is_over(world)
+    await decide(world)
+    assert (await world.row(sent))["error_code"] == "unknown_outcome"
+
+
+async def test_many_that_wait_hide_none_that_can_be_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three kills in a minute leave more than one page of them."""
+    monkeypatch.setattr(unknown, "BATCH_MAX", 2)
+    for number in range(5):
+        await unknown_message(world, to=f"91987650000{number}")
+    sent = await unknown_message(world)
+    await early_receipt(world)
+    assert await decide(world) == START
+    assert (await world.row(sent))["status"] == "SUBMITTED"
+    await wait_is_over(world)
+    assert await decide(world) > START
+    waiting = "SELECT count(*) FROM message WHERE status = 'SENDING'"
+    assert await world.pool.fetchval(waiting) == 0
 
 
 async def test_a_receipt_that_fits_two_is_not_adopted(world: World) -> None:

@@ -149,6 +149,15 @@ async def parts_known(connection: Any, ids: Sequence[bytes]) -> dict[bytes, set[
     return known
 
 
+async def routes_up(connection: Any) -> set[int]:
+    """Routes on which a carrier can be heard now."""
+    rows = await connection.fetch(
+        """SELECT route_id FROM route_state
+           WHERE binds_up > 0 AND updated_at > now() - interval '10 seconds'"""
+    )
+    return {row[0] for row in rows}
+
+
 async def sending_to(
     connection: Any, recipients: Sequence[str], lowest: bytes
 ) -> list[tuple[str, int, str]]:

@@ -5,7 +5,7 @@ alone is looked for; only after a set time the account's policy, else the lane, 
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,10 @@ SECOND_US: Final = 1_000_000
 DEAD_AFTER_SECONDS: Final = 15.0
 WAIT_US: Final = 120 * SECOND_US
 BATCH_MAX: Final = 500
+#: pages of events looked through in one sweep.
+PAGES_MAX: Final = 40
+#: a message that would be ended waits so long at most for its carrier to come back.
+PATIENCE_US: Final = 3_600 * SECOND_US
 #: messages of one day noted in one sweep; the next one goes on.
 LEFT_MAX: Final = 5_000
 #: ended instances swept at once.
@@ -72,6 +76,14 @@ async def sweep_dead(
     return len(found)
 
 
+class _Page(NamedTuple):
+    """One page of events: all up to `settled` are settled, `last` is the last one."""
+
+    settled: bytes
+    last: bytes
+    full: bool
+
+
 async def sweep_unknown(
     connection: Any, context: Context, after: bytes, waits: Waits, *, wait_us: int = WAIT_US
 ) -> bytes:
@@ -80,9 +92,24 @@ async def sweep_unknown(
     after: id of an event; all events up to it are settled. waits: for how long this process has
     seen each.
     """
+    settled = place = after
+    # What waits in the first page must not hide what could be settled at once in the next ones.
+    for _ in range(PAGES_MAX):
+        page = await _sweep_page(connection, context, place, waits, wait_us / SECOND_US)
+        if settled == place:
+            settled = page.settled
+        if not page.full:
+            break
+        place = page.last
+    return settled
+
+
+async def _sweep_page(
+    connection: Any, context: Context, after: bytes, waits: Waits, seconds: float
+) -> _Page:
     events = await recover_queries.unknown_events(connection, after, BATCH_MAX)
     if not events:
-        return after
+        return _Page(after, after, full=False)
     # By attempt, too: a message that was sent again may have an unknown outcome once more.
     noted = {(event.message_id, event.attempt) for event in events}
     left = await recover_queries.left(connection, sorted({event.message_id for event in events}))
@@ -90,19 +117,32 @@ async def sweep_unknown(
     known = await recover_queries.parts_known(connection, [row.id for row in rows])
     fitting = await adopt.fitting(connection, context, rows, known)
     adopted = [row for row in rows if row.id in fitting]
-    over = [
-        row
-        for row in rows
-        if row.id not in fitting and waits.over((row.id, row.attempt), wait_us / SECOND_US)
-    ]
-    again = [row for row in over if _goes_again(context, row, partly=row.id in known)]
-    ended = [row for row in over if row not in again]
+    again: list[Left] = []
+    ended: list[Left] = []
+    up = await recover_queries.routes_up(connection) if len(adopted) < len(rows) else set()
+    for row in rows:
+        if row.id in fitting:
+            continue
+        resend = _goes_again(context, row, partly=row.id in known)
+        if not resend and not _could_be_told(context, row, up):
+            continue
+        if waits.over((row.id, row.attempt), seconds):
+            (again if resend else ended).append(row)
     await adopt.keep_parts(connection, context, adopted, fitting, known)
     await adopt_all(connection, context, adopted, fitting)
     await _apply(connection, context, again=again, ended=ended)
-    decided = {row.id for row in (*adopted, *over)}
-    waits.forget((row.id, row.attempt) for row in (*adopted, *over))
-    return _next(after, events, waiting={row.id for row in rows} - decided)
+    decided = {row.id for row in (*adopted, *again, *ended)}
+    waits.forget((row.id, row.attempt) for row in (*adopted, *again, *ended))
+    settled = _next(after, events, waiting={row.id for row in rows} - decided)
+    return _Page(settled, events[-1].id, full=len(events) >= BATCH_MAX)
+
+
+def _could_be_told(context: Context, row: Left, up: set[int]) -> bool:
+    """Whether its receipt could come: ending it while its carrier is away would often be false."""
+    route = context.snapshot.routes.get(row.route_id)
+    since_us = row.claimed_us or row.created_us
+    patient = route is not None and route.active and context.now_us - since_us < PATIENCE_US
+    return row.route_id in up or not patient
 
 
 def _next(after: bytes, events: Sequence[Unknown], *, waiting: set[bytes]) -> bytes:
