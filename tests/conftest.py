@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.postgres_keeper import SMALL
+from tests.rabbitmq_node import RabbitNode
 
 from cpaas.db.pool import create_pool
 
@@ -101,6 +102,14 @@ async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
     made = await create_pool(dsn, min_size=1, max_size=5, application_name="tests")
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitNode]:
+    """A RabbitMQ node of this process's own."""
+    node = RabbitNode()
+    yield node
+    node.stop()
 
 
 @pytest.fixture

@@ -76,8 +76,10 @@ async def _make(folder: Path, cached: Path) -> None:
         await migrate.migrate(settings.dsn())
         await _make_small(settings.dsn())
     for old in cached.parent.glob(f"{CACHE_PREFIX}*"):
-        if time.time() - old.stat().st_mtime > CACHE_SECONDS_MAX:
-            shutil.rmtree(old, ignore_errors=True)
+        # Another run may take the same away first.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > CACHE_SECONDS_MAX:
+                shutil.rmtree(old, ignore_errors=True)
     partial = cached.with_name(f"cpaas-partial-{folder.name}")
     await _copy(home, partial)
     with contextlib.suppress(OSError):

@@ -10,11 +10,11 @@ import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 import msgspec
 
-from cpaas.config_values import ConfigError, Network, Option, parse
+from cpaas.config_values import ConfigError, Network, Option, parse, with_login
 
 PREFIX = "CPAAS_"
 FILE_NAME = "cpaas.toml"
@@ -23,6 +23,7 @@ OWNER_ROLE = "cpaas"
 PORTAL_ROLE = "cpaas_portal"
 
 Level = Literal["debug", "info", "warning", "error"]
+QueueType = Literal["classic", "quorum"]
 Role = Literal["owner", "portal"]
 
 # Read by the start script, the tests or the supervisor itself; they are no options of the platform.
@@ -68,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Doc("Login of the User Portal's restricted role; empty derives it from the owner's."),
     ] = ""
     amqp_url: Annotated[str, Doc("RabbitMQ to carry the queues; empty: PostgreSQL does.")] = ""
+    amqp_queue_type: Annotated[QueueType, Doc("RabbitMQ's queues; quorum: a cluster.")] = "classic"
+    rabbitmq: Annotated[bool, Doc("Runs a private RabbitMQ node to carry the queues.")] = False
     host: Annotated[str, Doc("Address that every service listens on.", unit="address")] = (
         "127.0.0.1"
     )
@@ -109,6 +112,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smsc_port: Annotated[int, _port("Simulated SMSC of the sandbox (SMPP).")] = 2776
     smsc_control_port: Annotated[int, _port("Control and health of the simulated SMSC.")] = 2778
     postgres_port: Annotated[int, _port("Embedded PostgreSQL, on 127.0.0.1 only.")] = 5433
+    rabbitmq_port: Annotated[int, _port("Private RabbitMQ node (AMQP), on 127.0.0.1 only.")] = 5673
+    rabbitmq_dist_port: Annotated[int, _port("The same, for its own commands.")] = 5674
+    rabbitmq_epmd_port: Annotated[int, _port("The same, for its port mapper.")] = 4370
     sandbox: Annotated[
         bool, Doc("Makes a test account, a simulated SMSC and the routes between them.")
     ] = True
@@ -277,7 +283,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if role == "portal":
             if self.portal_dsn:
                 return self.portal_dsn
-            return _with_login(
+            return with_login(
                 self.dsn("owner"), PORTAL_ROLE, _secret(self.portal_password_file, "portal")
             )
         if self.external_dsn:
@@ -301,13 +307,6 @@ def _secret(path: Path, what: str) -> str:
             f"the {what} password in {path} cannot be read: {error.strerror}",
             "run `cpaas up` once in this home, or set CPAAS_DSN",
         ) from error
-
-
-def _with_login(dsn: str, user: str, password: str) -> str:
-    parts = urlsplit(dsn)
-    address = parts.netloc.rpartition("@")[2]
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-    return urlunsplit(parts._replace(netloc=f"{login}@{address}"))
 
 
 def _options() -> Iterator[Option]:

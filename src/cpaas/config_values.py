@@ -5,7 +5,7 @@ import typing
 import zoneinfo
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -119,3 +119,11 @@ def _networks(source: str, value: Any) -> tuple[Network, ...]:
             f"{source} is {value!r}: {error}",
             "give addresses or CIDR networks separated by commas, such as 10.0.0.0/8",
         ) from error
+
+
+def with_login(dsn: str, user: str, password: str) -> str:
+    """The same address with another login."""
+    parts = urlsplit(dsn)
+    address = parts.netloc.rpartition("@")[2]
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{login}@{address}"))

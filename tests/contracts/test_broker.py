@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 
 from cpaas.broker import embedded, embedded_queries
-from cpaas.broker.base import APART_AFTER, Consumer, NewItem
+from cpaas.broker.amqp import Link
+from cpaas.broker.base import APART_AFTER, Consumer, Item, NewItem
+from cpaas.broker.relay import RelayConsumer
 from cpaas.broker.wakeups import QueueWakeups, payload
 
 QUEUE = "cpaas.sms.submit"
@@ -26,16 +29,59 @@ async def put(pool: asyncpg.Pool, *items: NewItem) -> None:
         await embedded.publish(connection, items)
 
 
-@pytest.fixture(params=["embedded"])
+async def got(consumer: Consumer, most: int) -> list[Item]:
+    """The first take that is not empty: what was on its way to another may take a moment."""
+    async with asyncio.timeout(20):
+        while not (taken := await consumer.take(most)):
+            await consumer.wait(0.1)
+    return taken
+
+
+async def taken_by_the_dying(make: Make) -> list[Item]:
+    """What one takes that ends then; its lease ends at once."""
+    consumer = make(lease_seconds=0)
+    taken: list[Item] = await consumer.take(10)
+    consumer.close()
+    if isinstance(consumer, RelayConsumer):
+        await consumer.closed()
+    return taken
+
+
+@pytest.fixture(params=["embedded", "rabbitmq"])
 async def make(request: pytest.FixtureRequest, pool: asyncpg.Pool, dsn: str) -> AsyncIterator[Make]:
     wakeups = QueueWakeups(dsn)
     await wakeups.start()
-
-    def maker(instance_id: int = 1, queue: str = QUEUE, **more: Any) -> Consumer:
-        return embedded.EmbeddedConsumer(pool, queue, instance_id, wakeups=wakeups, **more)
-
-    yield maker
+    if request.param == "embedded":
+        yield partial(_embedded, pool, wakeups)
+    else:
+        link = Link(request.getfixturevalue("rabbitmq").url, "tests")
+        await link.start()
+        made: list[RelayConsumer] = []
+        yield partial(_relaying, pool, wakeups, link, made)
+        for one in made:
+            one.close()
+            await one.closed()
+        await link.close()
+        # Else the suite would not have tested what it is named for.
+        assert sum(one.passed_by for one in made) == 0
     await wakeups.close()
+
+
+def _embedded(
+    pool: asyncpg.Pool, wakeups: QueueWakeups, instance_id: int = 1, queue: str = QUEUE, **more: Any
+) -> Consumer:
+    return embedded.EmbeddedConsumer(pool, queue, instance_id, wakeups=wakeups, **more)
+
+
+def _relaying(
+    pool: asyncpg.Pool, wakeups: QueueWakeups, link: Link, made: list[RelayConsumer],
+    instance_id: int = 1, queue: str = QUEUE, **more: Any,
+) -> Consumer:  # fmt: skip
+    consumer = RelayConsumer(
+        pool, queue, instance_id, link=link, queue_type="classic", wakeups=wakeups, **more
+    )
+    made.append(consumer)
+    return consumer
 
 
 async def test_what_is_published_is_taken_once(pool: asyncpg.Pool, make: Make) -> None:
@@ -81,7 +127,8 @@ async def test_a_lease_that_ends_gives_the_item_to_another(pool: asyncpg.Pool, m
     dead, living = make(1, lease_seconds=0.05), make(2)
     assert await dead.take(1)
     await asyncio.sleep(0.06)
-    (again,) = await living.take(1)
+    dead.close()
+    (again,) = await got(living, 1)
     assert again.tries == 2
     # Whoever lost the lease can no longer give the item away.
     await dead.release([again.id])
@@ -178,9 +225,9 @@ async def test_an_item_taken_too_often_is_buried(pool: asyncpg.Pool, make: Make)
 async def test_what_may_end_its_workers_is_worked_alone(pool: asyncpg.Pool, make: Make) -> None:
     await put(pool, item(1, body=b"bad"), *[item(n) for n in (2, 3, 4)])
     # Each taker dies with all that it took, until the item is alone; then only that one counts.
-    sizes = [len(await make(lease_seconds=0).take(10)) for _ in range(APART_AFTER)]
+    sizes = [len(await taken_by_the_dying(make)) for _ in range(APART_AFTER)]
     assert sizes == [4] * APART_AFTER
-    (suspect,) = await make(lease_seconds=0).take(10)
+    (suspect,) = await taken_by_the_dying(make)
     assert suspect.tries == APART_AFTER + 1
     others = await pool.fetch("SELECT tries FROM queue_item WHERE id <> $1", suspect.id)
     assert [row[0] for row in others] == [APART_AFTER] * 3

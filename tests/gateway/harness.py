@@ -12,9 +12,8 @@ from tests.pipeline.world import INSTANCE, World, data_plane_pool
 from tests.pipeline.world import route as plain_route
 
 from cpaas.broker import embedded
-from cpaas.broker.base import NewItem
-from cpaas.broker.embedded import EmbeddedConsumer
-from cpaas.broker.wakeups import QueueWakeups
+from cpaas.broker.base import Broker, NewItem
+from cpaas.broker.embedded import EmbeddedBroker
 from cpaas.channels.registry import CHANNELS
 from cpaas.gateway.host import Host
 from cpaas.gateway.inbound import InboundKeeper
@@ -43,10 +42,10 @@ def routed_to(port: int, id_: int = 1, **changes: Any) -> Route:
 class Gateway(World):
     """The whole SMS side in one process: route step, host, settle."""
 
-    def __init__(self, pool: Any, dsn: str) -> None:
+    def __init__(self, pool: Any, dsn: str, broker: Broker | None = None) -> None:
         super().__init__(pool, now_us(), configured())
         self.load = RouteLoad()
-        self.wakeups = QueueWakeups(dsn)
+        self.broker: Broker = broker or EmbeddedBroker(pool, dsn, INSTANCE)
         self.settler = Settler(
             pool, lambda: self.snapshot, INSTANCE, now_us,
             on_receipts_committed=self._committed,
@@ -56,10 +55,10 @@ class Gateway(World):
         )
         around = Around(self.settler, self.inbound, self.load, lambda: self.snapshot)
         self.host = Host(
-            pool, CHANNELS["sms"], around, self.wakeups, instance_id=INSTANCE,
+            pool, CHANNELS["sms"], around, self.broker, instance_id=INSTANCE,
             credentials=lambda route: {"password": "secret"},
         )  # fmt: skip
-        self.submit = EmbeddedConsumer(pool, SUBMIT, INSTANCE, wakeups=self.wakeups)
+        self.submit = self.broker.consumer(SUBMIT)
         self.router = Router(
             pool, self.submit, lambda: self.snapshot, self.load, channel="sms",
             instance_id=INSTANCE,
@@ -78,7 +77,7 @@ class Gateway(World):
         self.host.changed()
 
     async def start(self) -> None:
-        await self.wakeups.start()
+        await self.broker.start()
         self._tasks = [
             asyncio.create_task(self.router.run()),
             asyncio.create_task(self.settler.run()),
@@ -94,7 +93,7 @@ class Gateway(World):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.wakeups.close()
+        await self.broker.close()
 
     async def send(self, count: int = 1, *, each: int = 1, **changes: Any) -> list[Envelope]:
         """So many accepted messages, `each` to an envelope, as accept leaves them."""
@@ -137,9 +136,11 @@ async def until(
 
 
 @asynccontextmanager
-async def gateway_world(dsn: str, *, fresh: bool = True) -> AsyncIterator[Gateway]:
+async def gateway_world(
+    dsn: str, *, fresh: bool = True, broker: Callable[[Any], Broker] | None = None
+) -> AsyncIterator[Gateway]:
     async with data_plane_pool(dsn) as pool:
-        world = Gateway(pool, dsn)
+        world = Gateway(pool, dsn, broker(pool) if broker else None)
         if fresh:
             await world.open_account()
         await world.start()

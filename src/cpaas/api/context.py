@@ -1,5 +1,6 @@
 """What every call needs, handed to the application once by its composition root."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request
@@ -32,6 +33,7 @@ class Api:
         currency: str,
         instance_id: int,
         trusted: tuple[Network, ...] = (),
+        queue_details: Callable[[], dict[str, object]] = dict,
     ) -> None:
         self.pool = pool
         self.snapshots = snapshots
@@ -40,6 +42,7 @@ class Api:
         self.currency = currency
         self.instance_id = instance_id
         self.trusted = trusted
+        self.queue_details = queue_details
 
     @staticmethod
     def now_us() -> int:

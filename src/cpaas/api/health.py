@@ -12,12 +12,21 @@ from cpaas.api.context import Api
 from cpaas.db.trouble import AWAY
 
 
-class Health(msgspec.Struct, frozen=True):
+class Queue(msgspec.Struct, frozen=True):
+    """The broker that carries the queues; while it is away they go past it."""
+
+    carrier: str
+    up: bool
+    error: str
+
+
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """UP when the database answers and the configuration is confirmed."""
 
     service: str
     status: str
     version: str
+    queue: Queue | None = None
 
 
 @get("/health", summary="Is the service up?", tags=["Service"])
@@ -29,9 +38,9 @@ async def get_health(api: Api) -> Response[Health]:
             up = await queries.answers(api.pool)
         except AWAY:
             up = False
-    return Response(
-        Health("cpaas-core", "UP" if up else "DOWN", __version__), status_code=200 if up else 503
-    )
+    queue = msgspec.convert(api.queue_details().get("queue"), Queue | None)
+    health = Health("cpaas-core", "UP" if up else "DOWN", __version__, queue)
+    return Response(health, status_code=200 if up else 503)
 
 
 @get("/metrics", summary="Metrics for Prometheus", tags=["Service"], include_in_schema=False)

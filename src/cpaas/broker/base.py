@@ -4,7 +4,7 @@
 that an item is neither lost nor worked twice without the database knowing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -60,6 +60,15 @@ class Consumer(Protocol):
     def more(self) -> bool:
         """Whether the last take may have left something that was ready."""
 
+    def pause(self) -> None:
+        """What is carried here goes back, to others if there are any; `take` still works."""
+
+    def resume(self) -> None:
+        """Ends what `pause` began."""
+
+    def close(self) -> None:
+        """Takes no more; what lies here untaken goes back, what is leased comes back by itself."""
+
     async def take(
         self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
     ) -> list[Item]:
@@ -88,3 +97,30 @@ class Consumer(Protocol):
 
     async def bury(self, items: Sequence[Item], reason: str) -> None:
         """Moves items to the dead letters of their queue with the reason."""
+
+
+class Broker(Protocol):
+    """The carrier of a process's work, one per process."""
+
+    async def start(self) -> None:
+        """Connects; what is away then is tried again until it is there."""
+
+    async def close(self) -> None:
+        """Closes every consumer and all connections."""
+
+    def consumer(self, queue: str, *, on_news: Callable[[], None] | None = None) -> Consumer:
+        """A consumer of a queue; `on_news` is called whenever something may be ready."""
+
+    def gauges(self) -> list[tuple[str, float]]:
+        """Name and value of what /metrics shows of it."""
+
+    def details(self) -> dict[str, object]:
+        """What heartbeat and health tell: `queue` with `carrier`, `up`, `error`; else nothing."""
+
+
+#: what `Broker.gauges` shows of a broker that is not PostgreSQL itself.
+BROKER_GAUGES: Final = {
+    "cpaas_broker_up": "Whether the connection to the broker stands.",
+    "cpaas_broker_items_relayed": "Queue items that came through the broker.",
+    "cpaas_broker_items_passed_by": "Queue items that were taken past the broker.",
+}

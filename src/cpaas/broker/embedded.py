@@ -104,6 +104,12 @@ class EmbeddedConsumer:
         if self._wakeups is not None:
             self._wakeups.unsubscribe(self.queue, self.wake)
 
+    def pause(self) -> None:
+        """Nothing that is carried here waits for this process; there is nothing to stop."""
+
+    def resume(self) -> None:
+        """Ends what `pause` began."""
+
     def wake(self) -> None:
         """Something may be ready: ends a `wait` and makes `news` true."""
         self._event.set()
@@ -131,17 +137,7 @@ class EmbeddedConsumer:
         if len(lanes) == len(_LANES) and not not_accounts:
             # What is published from here on is news again; all that was before is seen now.
             self._event.clear()
-        async with self._pool.acquire() as connection:
-            rows = await queries.take(
-                connection,
-                self.queue,
-                list(lanes),
-                [self._after[lane] for lane in lanes],
-                most,
-                not_accounts=not_accounts,
-                lease_seconds=self._lease_seconds,
-                instance_id=self._instance_id,
-            )
+        rows = await self._lease(most, lanes, not_accounts)
         self.more = False
         if not rows:
             return []
@@ -157,6 +153,17 @@ class EmbeddedConsumer:
             await self.release([item.id for item in back])
             self.more = True
         return taken
+
+    async def _lease(
+        self, most: int, lanes: Sequence[int], not_accounts: Sequence[int]
+    ) -> Sequence[Sequence[Any]]:
+        """Rows of `queries.take`."""
+        async with self._pool.acquire() as connection:
+            return await queries.take(
+                connection, self.queue, list(lanes), [self._after[lane] for lane in lanes], most,
+                not_accounts=not_accounts, lease_seconds=self._lease_seconds,
+                instance_id=self._instance_id,
+            )  # fmt: skip
 
     def _in_turn(self, taken: list[Item], lanes: Sequence[int]) -> list[Item]:
         """Lane by lane, one item of each account in turn; notes where each lane's walk ended."""
@@ -206,6 +213,39 @@ class EmbeddedConsumer:
         """Moves items to the dead letters of their queue with the reason."""
         if items:
             await queries.bury(self._pool, [item.id for item in items], reason)
+
+
+class EmbeddedBroker:
+    """PostgreSQL as the carrier of a process's work."""
+
+    def __init__(self, pool: Any, dsn: str, instance_id: int) -> None:
+        self._pool = pool
+        self._instance_id = instance_id
+        self._wakeups = QueueWakeups(dsn)
+
+    async def start(self) -> None:
+        """Begins to listen for news."""
+        await self._wakeups.start()
+
+    async def close(self) -> None:
+        """Ends it; what is still leased comes back by itself."""
+        await self._wakeups.close()
+
+    def consumer(
+        self, queue: str, *, on_news: Callable[[], None] | None = None
+    ) -> EmbeddedConsumer:
+        """A consumer of a queue."""
+        return EmbeddedConsumer(
+            self._pool, queue, self._instance_id, wakeups=self._wakeups, on_news=on_news
+        )
+
+    def gauges(self) -> list[tuple[str, float]]:
+        """What /metrics shows of it."""
+        return []
+
+    def details(self) -> dict[str, object]:
+        """What heartbeat and health tell of it."""
+        return {}
 
 
 def _columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], str]:

@@ -23,7 +23,7 @@ FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::integer[
 # walk: in each lane the accounts after the one where its last take ended, then from the lowest
 # again up to that one, one index probe each. ready stands in the order of the lanes, and the
 # lateral join after it keeps that order, so that its LIMIT locks no row that is not taken.
-TAKE = """
+PICK = """
 WITH RECURSIVE walk (lane, place, after, account_id, wrapped, step) AS (
     SELECT l, p, a, a, false, 0
     FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY AS wanted (l, a, p)
@@ -63,13 +63,19 @@ WITH RECURSIVE walk (lane, place, after, account_id, wrapped, step) AS (
     ) item
     LIMIT $4
 )
-UPDATE queue_item q
-SET available_at = now() + $6 * interval '1 second', tries = q.tries + 1, leased_by = $7
+"""
+PICKED = """
 WHERE q.id = ANY (ARRAY (SELECT picked.id FROM picked))
 RETURNING q.id, q.queue, q.lane, q.account_id, q.messages, q.tries, q.payload,
     CASE WHEN (SELECT max(walk.step) FROM walk) < $8 THEN (SELECT min(ready.share) FROM ready)
     ELSE 0 END
 """
+# What was with a broker is not any more: an item is taken once, whoever carries it.
+TAKE = f"""{PICK}
+UPDATE queue_item q
+SET available_at = now() + $6 * interval '1 second', tries = q.tries + 1, leased_by = $7,
+    relayed_at = NULL
+{PICKED}"""
 
 
 _REPLACE = f"""

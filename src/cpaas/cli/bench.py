@@ -30,6 +30,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     long: bool
     backlog: int
     fast_path: bool
+    rabbitmq: bool
+    amqp_url: str
     folder: Path | None
     keep: bool
 
@@ -48,6 +50,10 @@ def bench(  # noqa: PLR0913 one option per wish
         int, typer.Option(min=0, max=20_000_000, help="Compare acceptance before and behind these.")
     ] = 0,
     fast_path: Annotated[bool, typer.Option(help="CPAAS_API_FAST_PATH of the copy.")] = True,
+    rabbitmq: Annotated[
+        bool, typer.Option("--rabbitmq", help="A private RabbitMQ node carries the queues.")
+    ] = False,
+    amqp_url: Annotated[str, typer.Option(help="This RabbitMQ carries the queues.")] = "",
     folder: Annotated[Path | None, typer.Option(help="Where the copy lives, on a disk.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the copy's logs.")] = False,
     json: output.Json = False,
@@ -55,7 +61,8 @@ def bench(  # noqa: PLR0913 one option per wish
     """Measure a private copy end to end; exit code 1 if its books do not agree."""
     wishes = Wishes(
         count=count, connections=conns, accounts=accounts, rate=rate, runs=runs, receipts=receipts,
-        long=long, backlog=backlog, fast_path=fast_path, folder=folder, keep=keep,
+        long=long, backlog=backlog, fast_path=fast_path, rabbitmq=rabbitmq, amqp_url=amqp_url,
+        folder=folder, keep=keep,
     )  # fmt: skip
     from cpaas.cli import bench_backlog
 
@@ -75,6 +82,15 @@ def bench(  # noqa: PLR0913 one option per wish
     raise typer.Exit(0 if answer["reconciled"] else 1)
 
 
+def _options(wishes: Wishes) -> dict[str, str]:
+    """The settings of the copy."""
+    return {
+        "CPAAS_API_FAST_PATH": "on" if wishes.fast_path else "off",
+        "CPAAS_RABBITMQ": "on" if wishes.rabbitmq else "off",
+        "CPAAS_AMQP_URL": wishes.amqp_url,
+    }
+
+
 @contextlib.contextmanager
 def _stage(wishes: Wishes) -> Iterator[Any]:
     from cpaas.cli.bench_run import Stage, far_ends
@@ -82,7 +98,7 @@ def _stage(wishes: Wishes) -> Iterator[Any]:
 
     with (
         far_ends(receipts=wishes.receipts) as ends,
-        Copy(wishes.folder, CPAAS_API_FAST_PATH="on" if wishes.fast_path else "off") as copy,
+        Copy(wishes.folder, **_options(wishes)) as copy,
     ):
         output.step(f"starting a private copy in {copy.home}")
         try:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ from cpaas.cli import output
 from cpaas.config import Settings, unknown_names
 
 if TYPE_CHECKING:
-    from cpaas.cli.doctor_queries import DeadLetters, RouteBinds
+    from cpaas.cli.doctor_queries import DeadLetters, Heartbeat, RouteBinds
     from cpaas.services.catalogue import Service
 
 app = typer.Typer()
@@ -176,10 +176,12 @@ async def check_database(settings: Settings) -> list[Finding]:
             )
             findings.append(await _stuck(connection))
             findings += [check_route(route) for route in await queries.route_binds(connection)]
+            beats = await queries.heartbeats(connection)
             findings += [
                 check_heartbeat(f"{beat.service} on {beat.host} (pid {beat.pid})", beat.seconds_ago)
-                for beat in await queries.heartbeats(connection)
+                for beat in beats
             ]
+            findings += list(check_broker(beats))
             return findings
     except output.CliError as error:
         return [Finding("database", "failed", error.what, error.todo)]
@@ -267,6 +269,18 @@ def check_route(route: "RouteBinds") -> Finding:
         what = f"{binds}{': ' if route.last_error else ''}{route.last_error}"
         return Finding(name, "failed", what, "check its host, port and credentials")
     return Finding(name, "ok", binds)
+
+
+def check_broker(beats: "Sequence[Heartbeat]") -> Iterator[Finding]:
+    """RabbitMQ as each living process sees it; while it is away the queues go past it."""
+    for beat in beats:
+        if beat.broker_up is None or beat.seconds_ago > HEARTBEAT_SECONDS_MAX:
+            continue
+        if beat.broker_up:
+            yield Finding("RabbitMQ", "ok", f"{beat.service} is connected")
+        else:
+            what = f"{beat.service} takes from PostgreSQL instead: {beat.broker_error}"
+            yield Finding("RabbitMQ", "warning", what, "start it, or correct CPAAS_AMQP_URL")
 
 
 def check_heartbeat(who: str, seconds_ago: float) -> Finding:

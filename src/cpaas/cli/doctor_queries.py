@@ -40,6 +40,9 @@ class Heartbeat(msgspec.Struct, frozen=True):
     host: str
     pid: int
     seconds_ago: float
+    #: whether it reaches the broker that carries its queues, and why not; None: it has none.
+    broker_up: bool | None
+    broker_error: str
 
 
 async def server(connection: asyncpg.Connection) -> tuple[str, float]:
@@ -81,7 +84,8 @@ async def heartbeats(connection: asyncpg.Connection) -> list[Heartbeat]:
     """Every instance that did not stop in good order within the last hour."""
     rows = await connection.fetch(
         """
-        SELECT service, host, pid, extract(epoch FROM now() - heartbeat_at)::double precision
+        SELECT service, host, pid, extract(epoch FROM now() - heartbeat_at)::double precision,
+            (details->'queue'->>'up')::boolean, coalesce(details->'queue'->>'error', '')
         FROM service_instance
         WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '1 hour'
         ORDER BY service, id

@@ -102,10 +102,17 @@ class Copy:
             url = f"http://127.0.0.1:{ports.customer}/events"
             api.call("PUT", "/v1/webhook", {"url": url} | ({"events": events} if events else {}))
         wait_for(self._bound, BOUND_SECONDS_MAX, "the route to bind to the simulated SMSC")
+        if self.settings.rabbitmq or self.settings.amqp_url:
+            wait_for(self._carried, BOUND_SECONDS_MAX, "the services to connect to RabbitMQ")
         self.processes = self._pids()
 
     def _bound(self) -> bool:
         return any(row["binds_up"] for row in self.command("route", "list")["routes"])
+
+    def _carried(self) -> bool:
+        findings = self.command("doctor")["findings"]
+        seen = [one["verdict"] for one in findings if one["check"] == "RabbitMQ"]
+        return len(seen) > 1 and set(seen) == {"ok"}
 
     def _pids(self) -> dict[str, int]:
         from cpaas.supervisor import lock

@@ -24,7 +24,9 @@ def status(json: output.Json = False) -> None:
     if settings.embedded:
         first = Row(name="postgres", status="STOPPED", pid=None, port=settings.postgres_port)
         known.insert(0, first)
-    rows = [running.get(row.name, row) for row in known]
+    names = {row.name for row in known}
+    others = [row for row in running.values() if row.name not in names]
+    rows = [running.get(row.name, row) for row in (*known[:1], *others, *known[1:])]
     if json:
         output.emit({"services": rows})
         return

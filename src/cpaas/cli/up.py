@@ -24,11 +24,22 @@ app = typer.Typer()
 @app.command()
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready.")] = False,
+    rabbitmq: Annotated[
+        bool,
+        typer.Option("--rabbitmq", help="A private RabbitMQ node carries the queues this time."),
+    ] = False,
     json: output.Json = False,
     report_to: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Start the platform: database, schema, first accounts, services."""
+    if rabbitmq:
+        # For everything that is started from here; the next `up` decides anew.
+        os.environ["CPAAS_RABBITMQ"] = "on"
     settings = output.settings()
+    if rabbitmq and settings.amqp_url:
+        raise output.CliError(
+            "CPAAS_AMQP_URL names a RabbitMQ already", "unset it, or leave --rabbitmq out", code=2
+        )
     # Passable, not readable: the database's own user passes through when we are root.
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     if detach:

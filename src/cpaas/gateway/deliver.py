@@ -186,6 +186,8 @@ class RouteGateway:
         throttle, load = self.throttle, self._around.load
         load.set_down(self.route.id, down=down)
         load.set_rate(self.route.id, throttle.rate if throttle.throttled else 0.0)
+        # Nothing shall wait here for a carrier that is away; the sweep takes all the same.
+        (self._consumer.pause if down else self._consumer.resume)()
         if down and now >= self._sweep_at:
             self._sweep_at = now + SWEEP_SECONDS
             await self._sweep(first=not self._swept_down)

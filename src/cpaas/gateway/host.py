@@ -12,9 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from cpaas.broker import embedded
-from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.base import Broker, Consumer
 from cpaas.broker.topology import gateway_queue, submit_queue
-from cpaas.broker.wakeups import QueueWakeups
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.channels.base import Channel, Link, RouteSettingsError
 from cpaas.db.trouble import is_passing
@@ -44,7 +43,7 @@ class _Running(msgspec.Struct, eq=False):
     """A route that runs here."""
 
     gateway: RouteGateway
-    consumer: EmbeddedConsumer
+    consumer: Consumer
     task: "asyncio.Task[None]"
     identity: object
 
@@ -57,7 +56,7 @@ class Host:
         pool: Any,
         channel: Channel,
         around: Around,
-        wakeups: QueueWakeups,
+        broker: Broker,
         *,
         instance_id: int,
         credentials: Callable[[Route], dict[str, str]],
@@ -68,7 +67,7 @@ class Host:
         self._pool = pool
         self._channel = channel
         self._around = around
-        self._wakeups = wakeups
+        self._broker = broker
         self._instance_id = instance_id
         self._credentials = credentials
         self._located = located
@@ -215,10 +214,9 @@ class Host:
     def _start(self, route: Route, identity: object) -> None:
         around = self._around
         wakers: list[RouteGateway] = []
-        consumer = EmbeddedConsumer(
-            self._pool, gateway_queue(route.name), self._instance_id, wakeups=self._wakeups,
-            on_news=lambda: wakers[0].wake() if wakers else None,
-        )  # fmt: skip
+        consumer = self._broker.consumer(
+            gateway_queue(route.name), on_news=lambda: wakers[0].wake() if wakers else None
+        )
         claims = Claims(
             self._pool, consumer, around.snapshot, instance_id=self._instance_id,
             clock_us=around.clock_us,

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from functools import cache, partial
 from typing import Any, Final
 
 import uvicorn
@@ -23,10 +24,8 @@ from cpaas.api.app import make_app
 from cpaas.api.context import Api
 from cpaas.api.fast_path import http_protocol, offering
 from cpaas.api.submit import Door
-from cpaas.broker.base import Consumer
-from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.base import BROKER_GAUGES
 from cpaas.broker.topology import FALLBACK, WEBHOOK
-from cpaas.broker.wakeups import QueueWakeups
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.config import Settings
 from cpaas.db.pool import create_pool
@@ -41,6 +40,7 @@ from cpaas.pipeline.retention import run_retention
 from cpaas.reports.export import run_exports
 from cpaas.reports.fold import run_folding
 from cpaas.services.instance import registered
+from cpaas.services.queue import make_broker
 from cpaas.snapshot.holder import SnapshotHolder
 from cpaas.webhooks.deliver import Deliverer, deliver
 
@@ -81,6 +81,12 @@ class _Server(uvicorn.Server):
         yield
 
 
+@cache
+def _gauge(name: str) -> Gauge:
+    """A figure of the broker, which is shown only if there is one."""
+    return Gauge(name, BROKER_GAUGES[name])
+
+
 class _Core:
     """Everything of the service, made of its pools and one instance."""
 
@@ -94,9 +100,9 @@ class _Core:
         pool, accept_pool = pools
         keyring = Keyring.load_or_make(settings.keyring)
         guard = Guard(settings.allow_networks)
-        self.wakeups = QueueWakeups(settings.dsn())
         self.watchdog = Watchdog(pool)
         _RECYCLED.set_function(lambda: self.watchdog.recycled[WEBHOOK])
+        self.broker = make_broker(settings, pool, instance_id, SERVICE)
         self.acceptor = Acceptor(
             accept_pool, holder, instance_id, clock_us=_now_us,
             queue_items_max=settings.queue_items_max,
@@ -115,14 +121,14 @@ class _Core:
             currency=settings.currency,
             instance_id=instance_id,
             trusted=settings.trusted_proxies,
+            queue_details=self.broker.details,
         )
         application = make_app(api, send.HANDLERS)
         application.state.door = door
         self.server = _server(settings, application, door)
-        consumer = EmbeddedConsumer(pool, WEBHOOK, instance_id, wakeups=self.wakeups)
         self._work: dict[str, Coroutine[Any, Any, None]] = {
             "accept": self.acceptor.run(),
-            "webhooks": self._webhooks(pool, holder, consumer, (keyring, guard)),
+            "webhooks": self._webhooks(pool, holder, (keyring, guard)),
             "watchdog": self.watchdog.run(),
             "figures": run_folding(pool, _now_us, lambda: _zone(holder, settings)),
             "sweeps": run_sweeps(
@@ -136,7 +142,7 @@ class _Core:
             "exports": run_exports(pool, _environment(settings)),
             "fallback": FallbackRunner(
                 pool,
-                EmbeddedConsumer(pool, FALLBACK, instance_id, wakeups=self.wakeups),
+                self.broker.consumer(FALLBACK),
                 lambda: holder.current,
                 instance_id,
                 _now_us,
@@ -145,10 +151,11 @@ class _Core:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def _webhooks(
-        self, pool: Any, holder: SnapshotHolder, consumer: Consumer, outside: tuple[Keyring, Guard]
+        self, pool: Any, holder: SnapshotHolder, outside: tuple[Keyring, Guard]
     ) -> Coroutine[Any, Any, None]:
         """Posts webhooks, watched: begun anew if it ever takes nothing without a reason."""
         keyring, guard = outside
+        consumer = self.broker.consumer(WEBHOOK)
 
         def began(deliverer: Deliverer) -> None:
             self.watchdog.watch(
@@ -168,7 +175,9 @@ class _Core:
 
     async def start(self, listening: socket.socket) -> None:
         """Starts every task; returns when requests are answered."""
-        await self.wakeups.start()
+        for name, _ in self.broker.gauges():
+            _gauge(name).set_function(partial(self._broker_figure, name))
+        await self.broker.start()
         for name, work in self._work.items():
             self._tasks[name] = asyncio.create_task(work, name=name)
         serving = self.server.serve(sockets=[listening])
@@ -179,6 +188,9 @@ class _Core:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+
+    def _broker_figure(self, name: str) -> float:
+        return dict(self.broker.gauges())[name]
 
     async def ended(self) -> None:
         """Returns when a task ended by itself, which none may."""
@@ -194,7 +206,7 @@ class _Core:
                 _log.error("task_failed", task=name, error=repr(task.exception()))
             task.cancel()
         await asyncio.wait(self._tasks.values(), timeout=seconds * DRAIN_SHARE)
-        await self.wakeups.close()
+        await self.broker.close()
 
 
 def _server(settings: Settings, application: Litestar, door: Door) -> _Server:
@@ -265,10 +277,15 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
     stopping = stop or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    core: _Core | None = None
+
+    def details() -> dict[str, object]:
+        return core.broker.details() if core is not None else {}
+
     with _listen(settings.host, settings.core_port) as listening:
         async with (
             _parts(settings) as (pool, accept_pool, holder),
-            registered(pool, SERVICE, settings.core_port) as instance_id,
+            registered(pool, SERVICE, settings.core_port, details) as instance_id,
         ):
             core = _Core(settings, (pool, accept_pool), holder, instance_id)
             await core.start(listening)

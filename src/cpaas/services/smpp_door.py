@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.base import Broker
 from cpaas.broker.topology import SMPP_RECEIPT
-from cpaas.broker.wakeups import QueueWakeups
 from cpaas.config import Settings
 from cpaas.config_values import ConfigError
 from cpaas.kit.log import get_logger
@@ -31,7 +30,7 @@ class SmppDoor:
         pool: Any,
         accept_pool: Any,
         holder: SnapshotHolder,
-        wakeups: QueueWakeups,
+        broker: Broker,
         instance_id: int,
         clock_us: Callable[[], int],
     ) -> None:
@@ -41,7 +40,7 @@ class SmppDoor:
             queue_items_max=settings.queue_items_max,
             waiting_bytes_max=settings.waiting_mb_max * 2**20,
         )  # fmt: skip
-        consumer = EmbeddedConsumer(pool, SMPP_RECEIPT, instance_id, wakeups=wakeups)
+        consumer = broker.consumer(SMPP_RECEIPT)
         self.ingress = Ingress(
             pool, self._acceptor, holder, consumer, instance_id, clock_us=clock_us,
             receipt_days=settings.smpp_receipt_days,

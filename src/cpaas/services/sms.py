@@ -14,9 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import revoke_queue, submit_queue, unreceipted_queue
-from cpaas.broker.wakeups import QueueWakeups
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.channels.registry import CHANNELS
 from cpaas.config import Settings
@@ -36,6 +34,7 @@ from cpaas.pipeline.route import Router
 from cpaas.pipeline.settle import Settler
 from cpaas.routes.credentials import unseal
 from cpaas.services.instance import registered
+from cpaas.services.queue import make_broker
 from cpaas.services.smpp_door import SmppDoor
 from cpaas.services.status_page import Gauge, StatusPage
 from cpaas.simulators.smsc import SimulatedSmsc, SmscSettings
@@ -109,7 +108,7 @@ class _Sms:
 
         self.load = RouteLoad()
         self.watchdog = Watchdog(pool)
-        self.wakeups = QueueWakeups(settings.dsn())
+        self.broker = make_broker(settings, pool, instance_id, SERVICE)
         self.settler = Settler(
             pool, snapshot, instance_id, _now_us,
             on_receipts_committed=lambda tokens: self.host.acknowledge(tokens),  # noqa: PLW0108
@@ -117,17 +116,17 @@ class _Sms:
         self.inbound = InboundKeeper(pool, snapshot, instance_id, clock_us=_now_us)
         self.host = Host(
             pool, CHANNELS[CHANNEL],
-            Around(self.settler, self.inbound, self.load, snapshot, _now_us), self.wakeups,
+            Around(self.settler, self.inbound, self.load, snapshot, _now_us), self.broker,
             instance_id=instance_id,
             credentials=lambda route: carrier.credentials(route, settings),
             located=carrier.located, watchdog=self.watchdog,
         )  # fmt: skip
-        consumer = EmbeddedConsumer(pool, submit_queue(CHANNEL), instance_id, wakeups=self.wakeups)
+        consumer = self.broker.consumer(submit_queue(CHANNEL))
         self.router = Router(
             pool, consumer, snapshot, self.load, channel=CHANNEL, instance_id=instance_id
         )
         self._receipt_watch = ReceiptWatch(
-            pool, EmbeddedConsumer(pool, unreceipted_queue(CHANNEL), instance_id), snapshot,
+            pool, self.broker.consumer(unreceipted_queue(CHANNEL)), snapshot,
             instance_id, _now_us,
         )  # fmt: skip
         self._sweeps = run_sweeps(
@@ -136,12 +135,10 @@ class _Sms:
         )  # fmt: skip
         self.revoker = Revoker(
             pool,
-            EmbeddedConsumer(pool, revoke_queue(CHANNEL), instance_id, wakeups=self.wakeups),
+            self.broker.consumer(revoke_queue(CHANNEL)),
             self.host.link, _now_us,
         )  # fmt: skip
-        self.door = SmppDoor(
-            settings, pool, accept_pool, holder, self.wakeups, instance_id, _now_us
-        )
+        self.door = SmppDoor(settings, pool, accept_pool, holder, self.broker, instance_id, _now_us)
         self._names: dict[str, asyncio.Task[None]] = {}
         self._holder = holder
         self._pool = pool
@@ -151,7 +148,7 @@ class _Sms:
         """Starts every task."""
         if dead := await free_what_the_dead_hold(self._pool, self._instance_id):
             _log.info("leases_freed", instances=dead)
-        await self.wakeups.start()
+        await self.broker.start()
         self._holder.on_change(self.host.changed)
         self._task("settle", self.settler.run())
         self._task("replies", self.inbound.run())
@@ -193,7 +190,7 @@ class _Sms:
                 _log.error("task_failed", task=name, error=repr(task.exception()))
             task.cancel()
         await asyncio.gather(*self._names.values(), return_exceptions=True)
-        await self.wakeups.close()
+        await self.broker.close()
 
     def gauges(self) -> list[Gauge]:
         """What /metrics shows."""
@@ -207,6 +204,7 @@ class _Sms:
             ),
         ]
         shown += self.door.gauges()
+        shown += [Gauge(*one) for one in self.broker.gauges()]
         routes = self._holder.current.routes
         for state in self.host.states:
             labels = {"route": routes[state.route_id].name} if state.route_id in routes else {}
@@ -259,12 +257,17 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
     stopping = stop or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    sms: _Sms | None = None
+
+    def details() -> dict[str, object]:
+        return sms.broker.details() if sms is not None else {}
+
     async with (
         _parts(settings) as (pools, holder, carrier),
-        registered(pools[0], SERVICE, settings.sms_port) as instance_id,
+        registered(pools[0], SERVICE, settings.sms_port, details) as instance_id,
     ):
         sms = _Sms(settings, pools, holder, instance_id, carrier)
-        page = StatusPage(SERVICE, lambda: holder.confirmed, sms.gauges)
+        page = StatusPage(SERVICE, lambda: holder.confirmed, sms.gauges, details)
         await sms.start()
         await page.start(settings.host, settings.sms_port)
         _keep_still()

@@ -31,11 +31,17 @@ class StatusPage:
     """Serves the two pages until closed."""
 
     def __init__(
-        self, service: str, healthy: Callable[[], bool], gauges: Callable[[], list[Gauge]]
+        self,
+        service: str,
+        healthy: Callable[[], bool],
+        gauges: Callable[[], list[Gauge]],
+        more: Callable[[], dict[str, object]] = dict,
     ) -> None:
+        """more: what /health tells besides."""
         self._service = service
         self._healthy = healthy
         self._gauges = gauges
+        self._more = more
         self._server: asyncio.Server | None = None
         self._open = 0
 
@@ -74,7 +80,7 @@ class StatusPage:
             up = self._healthy()
             body = {
                 "service": self._service, "status": "UP" if up else "DOWN",
-                "version": __version__,
+                "version": __version__, **self._more(),
             }  # fmt: skip
             return _response(200 if up else 503, _JSON, msgspec.json.encode(body), method)
         if path == "/metrics":

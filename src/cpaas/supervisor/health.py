@@ -14,11 +14,13 @@ LINE_BYTES_MAX = 4096
 
 
 async def healthy(host: str, port: int, path: str = "/health") -> bool:
-    """True when the health page is answered 200."""
+    """True when the health page is answered 200; with an empty path, when the port is."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             reader, writer = await asyncio.open_connection(host, port, limit=LINE_BYTES_MAX)
             try:
+                if not path:
+                    return True
                 request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
                 status = await reader.readline()

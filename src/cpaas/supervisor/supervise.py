@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import psutil
 
+from cpaas.broker import address
 from cpaas.config import Settings
 from cpaas.db import embedded, migrate, server
 from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
 from cpaas.supervisor import lock, obey
+from cpaas.supervisor.broker import Broker
 from cpaas.supervisor.keeper import Keeper
 from cpaas.supervisor.lock import Lock, State, write_state
 from cpaas.supervisor.queries import Desired
@@ -58,11 +60,14 @@ class Supervisor:
         self._known: dict[str, Desired] = {}
         self._back_off_first_seconds = back_off_first_seconds
         self._services = [self._keeper(program) for program in programs]
+        self._broker = Broker(settings, self._keeper, report) if address.own(settings) else None
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """Every program as `status` shows it."""
         first = [self._postgres.row] if self._postgres else []
+        if self._broker is not None:
+            first += self._broker.rows
         return (*first, *(keeper.row for keeper in self._services))
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -89,6 +94,9 @@ class Supervisor:
         await self._outwait_killed_run()
         for keeper in self._services:
             keeper.refuse_taken_ports()
+        if self._broker is not None:
+            # It needs the longest, and no service waits for it.
+            await self._broker.begin()
         if self._settings.embedded:
             await self._start_postgres()
         else:
@@ -100,6 +108,8 @@ class Supervisor:
         self._known = await obey.read_once(dsn)
         for keeper in self._services:
             await self._start_service(keeper)
+        if self._broker is not None:
+            await self._broker.started()
         keepers = {keeper.program.name: keeper for keeper in self._services}
         self._tasks.append(background(obey.obey(dsn, keepers, self._known), "obey"))
         self._tasks.append(background(_make_partitions_hourly(dsn), "partitions"))
@@ -148,9 +158,14 @@ class Supervisor:
         for position, keeper in enumerate(running):
             self._report(f"stopping {keeper.program.name}")
             await keeper.stop(seconds_left(deadline) / (len(running) - position))
+        ending = []
+        if self._broker is not None:
+            self._report("stopping RabbitMQ")
+            ending.append(self._broker.stop(budget * POSTGRES_STOP_SHARE))
         if self._postgres is not None:
             self._report("stopping PostgreSQL")
-            await self._postgres.stop(budget * POSTGRES_STOP_SHARE)
+            ending.append(self._postgres.stop(budget * POSTGRES_STOP_SHARE))
+        await asyncio.gather(*ending)
 
     def _keeper(
         self, program: Program, stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM,)

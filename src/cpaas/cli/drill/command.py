@@ -93,6 +93,7 @@ def _run(
     options = {
         "CPAAS_UNKNOWN_OUTCOME_SECONDS": str(UNKNOWN_OUTCOME_SECONDS),
         "CPAAS_RESTART_SECONDS_MAX": "1",
+        "CPAAS_RABBITMQ": "on" if queue == "rabbitmq" else "off",
     }
     if queue == "rabbitmq":
         options["CPAAS_RABBITMQ"] = "on"
