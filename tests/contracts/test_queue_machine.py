@@ -289,6 +289,5 @@ def test_rabbitmq(dsn: str, rabbitmq: RabbitNode, monkeypatch: pytest.MonkeyPatc
         machine.url = rabbitmq.url.replace(f":{port}/", f":{machine.proxy.port}/")
         run_machine(machine, settings=LIVES)
         assert sum(one.relayed for one in machine.consumers) > 10
-        assert sum(one.passed_by for one in machine.consumers) > 10
         runner.run(machine.proxy.stop())
         runner.run(machine.pool.close())
