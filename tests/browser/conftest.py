@@ -68,9 +68,9 @@ def copy() -> Iterator[Copy]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, once per worker."""
+    """Debian's Chromium, once per file: its loop must not run beside other files' async tests."""
     require("playwright")
     require("chromium")
     from playwright.sync_api import sync_playwright
