@@ -132,6 +132,12 @@ def test_the_table_is_searched_filtered_and_kept_as_a_view(
     copy: Copy, visit: Visit, customer: dict[str, Any]
 ) -> None:
     copy.admin("listadmin")
+    # Long names and a large balance must not push the row's button out of sight.
+    copy.platform.cpaas(
+        "account", "create", "a-company-with-a-rather-long-name-limited", "--username",
+        "somebody.with.a.long.name.at.work", "--email", "somebody.with.a.long.name@example.com",
+        "--credit", "99999999",
+    )  # fmt: skip
     admin = visit("admin").log_in("listadmin")
     page = admin.page
     admin.go("/users/")

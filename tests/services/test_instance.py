@@ -69,10 +69,12 @@ def test_every_service_of_the_catalogue_has_settings_for_its_ports() -> None:
 
 def test_without_the_sandbox_no_simulator_runs() -> None:
     settings = load({"CPAAS_SANDBOX": "off"})
-    assert [row.name for row in catalogue.active(settings)] == ["cpaas-core", "cpaas-sms"]
+    names = [row.name for row in catalogue.active(settings)]
+    assert names == ["cpaas-core", "cpaas-sms", "cpaas-admin", "cpaas-portal"]
 
 
 def test_urls_of_what_exists() -> None:
     settings = load({"CPAAS_HOST": "0.0.0.0", "CPAAS_CORE_PORT": "9000"})
     assert catalogue.url("cpaas-core", settings) == "http://127.0.0.1:9000"
-    assert catalogue.url("cpaas-admin", settings) is None
+    assert catalogue.url("cpaas-admin", settings) == "http://127.0.0.1:8087"
+    assert catalogue.url("cpaas-voice", settings) is None

@@ -72,7 +72,7 @@ def _row(one: Listed) -> Row:
             cells.name(one.username or "no owner", link=link),
             one.name,
             one.email or cells.NOTHING,
-            ", ".join(on) or cells.NOTHING,
+            "All" if len(on) == len(CHANNEL_NAMES) else ", ".join(on) or cells.NOTHING,
             one.billing_mode,
             cells.money(one.balance_micro),
             cells.time(one.last_login),
