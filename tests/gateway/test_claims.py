@@ -4,15 +4,21 @@ import asyncio
 from typing import Any
 
 import asyncpg
-from tests.gateway.harness import gateway_world, routed_to, smsc, until
+import msgspec
+from tests.gateway.harness import gateway_world, now_us, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
 from tests.pipeline.world import INSTANCE, World, data_plane_pool
+from tests.pipeline.world import route as plain_route
 
+from cpaas.broker import embedded
+from cpaas.broker.base import NewItem
 from cpaas.broker.embedded import EmbeddedConsumer
+from cpaas.broker.topology import gateway_queue
 from cpaas.channels.base import Prepared
 from cpaas.gateway import queries
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.queries import Claim
+from cpaas.messages.envelopes import LANE_NUMBER, pack
 
 
 async def test_a_link_that_goes_after_the_claim_leaves_nothing_claimed(
@@ -22,7 +28,7 @@ async def test_a_link_that_goes_after_the_claim_leaves_nothing_claimed(
     cut: list[int] = []
     async with smsc() as (carrier, port), gateway_world(dsn) as world:
 
-        async def claim_and_cut(self: Claims, *given: Any) -> set[bytes]:
+        async def claim_and_cut(self: Claims, *given: Any) -> set[queries.Attempt]:
             claimed = await claim(self, *given)
             if claimed and not cut:
                 cut.append(len(claimed))
@@ -48,7 +54,7 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(dsn: str, monkeypatch:
     lost: list[str] = []
     async with smsc() as (carrier, port), gateway_world(dsn) as world:
 
-        async def claim_and_lose(self: Claims, *given: Any) -> set[bytes]:
+        async def claim_and_lose(self: Claims, *given: Any) -> set[queries.Attempt]:
             if not lost:
                 lost.append("before")
                 raise asyncpg.ConnectionDoesNotExistError("lost before the commit")
@@ -66,6 +72,49 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(dsn: str, monkeypatch:
         assert lost == ["before", "after"]
         assert carrier.stats.submits == 10
         assert await world.pool.fetchval("SELECT min(attempt) FROM message") == 2
+
+
+async def test_items_that_lie_twice_in_the_queue_are_written_once(dsn: str) -> None:
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+        world.configure(routed_to(port))
+        await until(lambda: bound(world))
+        world.now_us = now_us()
+        queue = gateway_queue("smpp1")
+        items = []
+        for _ in range(10):
+            sent = await world.message("QUEUED", claimed_by=0, plan=[1])
+            items.append(NewItem(queue, LANE_NUMBER[sent.lane], sent.account_id, 1, pack(sent)))
+        # As a route step leaves it that was killed while its commit was under way.
+        async with world.pool.acquire() as connection, connection.transaction():
+            await embedded.publish(connection, [*items, *items])
+        await world.settled(DELIVERED=10)
+
+        async def empty() -> bool:
+            count = "SELECT count(*) FROM queue_item WHERE queue = $1"
+            return not await world.pool.fetchval(count, queue)
+
+        await until(empty)
+        assert carrier.stats.submits == 10
+        assert await world.pool.fetchval("SELECT max(attempt) FROM message") == 1
+        await world.money_adds_up()
+
+
+async def test_only_the_attempt_that_was_claimed_is_written(dsn: str) -> None:
+    async with data_plane_pool(dsn) as pool:
+        world = World(pool, 1_790_000_000_000_000)
+        await world.open_account()
+        sent = await world.message("QUEUED", claimed_by=0)
+        (message,) = sent.messages
+        again = msgspec.structs.replace(message, attempt=2)
+        live, twice, other = (Prepared(sent, m, 1, [], 1) for m in (message, message, again))
+        claims = Claims(
+            pool, EmbeddedConsumer(pool, "q", INSTANCE), lambda: world.snapshot,
+            instance_id=INSTANCE, clock_us=lambda: world.now_us,
+        )  # fmt: skip
+        batch = Batch(world.now_us, [other, live, twice])
+        claimed = await claims.claim(plain_route(1), batch)
+        assert claimed == await claims.claimed(batch) == {(message.id, 1)}
+        assert [one is live for one in batch.ours(claimed)] == [True]
 
 
 async def test_a_commit_that_is_still_under_way_is_waited_for(dsn: str) -> None:
@@ -89,7 +138,7 @@ async def test_a_commit_that_is_still_under_way_is_waited_for(dsn: str) -> None:
             asked = asyncio.create_task(claims.claimed(batch))
             await asyncio.wait([asked], timeout=0.2)
             await slow.commit()
-        assert await asked == {message.id}
+        assert await asked == {(message.id, message.attempt)}
 
 
 async def test_a_host_that_stops_while_it_asks_for_leases_starts_nothing(dsn: str) -> None:

@@ -16,7 +16,7 @@ from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.channels.base import Prepared
 from cpaas.gateway import queries
 from cpaas.gateway.buffer import OpenItem
-from cpaas.gateway.queries import Claim
+from cpaas.gateway.queries import Attempt, Claim
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.types import Finish
 from cpaas.pipeline.route import end_waiting
@@ -38,7 +38,18 @@ class Batch(msgspec.Struct):
     @property
     def ids(self) -> list[bytes]:
         """Ids of the messages to be claimed, in order."""
-        return sorted(one.message.id for one in self.prepared)
+        return sorted({one.message.id for one in self.prepared})
+
+    def ours(self, claimed: set[Attempt]) -> list[Prepared]:
+        """What a claim gives the right to write: each claimed attempt once.
+
+        An item may lie in the queue twice, and both copies may come into one batch, where the
+        row's one claim must not let both be written.
+        """
+        first: dict[Attempt, Prepared] = {}
+        for one in self.prepared:
+            first.setdefault((one.message.id, one.message.attempt), one)
+        return [one for key, one in first.items() if key in claimed]
 
 
 class Claims:
@@ -59,8 +70,8 @@ class Claims:
         self._instance_id = instance_id
         self._clock_us = clock_us
 
-    async def claim(self, route: Route, batch: Batch) -> set[bytes]:
-        """Claims, ends and completes in one transaction; returns the ids that are ours to send."""
+    async def claim(self, route: Route, batch: Batch) -> set[Attempt]:
+        """Claims, ends and completes in one transaction; returns the attempts that are ours."""
         groups: dict[Claim, list[bytes]] = {}
         for one in batch.prepared:
             envelope = one.envelope
@@ -70,20 +81,19 @@ class Claims:
             groups.setdefault(key, []).append(one.message.id)
         groups = _merged(groups)
 
-        async def work(connection: Any) -> set[bytes]:
-            claimed: set[bytes] = set()
+        async def work(connection: Any) -> set[Attempt]:
+            claimed: set[Attempt] = set()
             for group, ids in groups.items():
-                claimed.update(
-                    await queries.claim(
-                        connection, sorted(ids), group, at_us=batch.at_us,
-                        instance_id=self._instance_id, route_id=route.id,
-                    )
+                taken = await queries.claim(
+                    connection, sorted(ids), group, at_us=batch.at_us,
+                    instance_id=self._instance_id, route_id=route.id,
                 )  # fmt: skip
+                claimed.update((one, group.attempt) for one in taken)
             await self._consumer.complete(connection, batch.done_items)
             await end_waiting(connection, self._context(), batch.finishes)
             return claimed
 
-        result: set[bytes] = await self._again(work)
+        result: set[Attempt] = await self._again(work)
         return result
 
     async def end(self, finishes: Sequence[Finish], done_items: Sequence[int]) -> None:
@@ -96,7 +106,7 @@ class Claims:
 
             await self._again(work)
 
-    async def claimed(self, batch: Batch) -> set[bytes]:
+    async def claimed(self, batch: Batch) -> set[Attempt]:
         """After a commit whose answer was lost: what it claimed."""
         if not batch.prepared:
             return set()

@@ -306,7 +306,7 @@ class RouteGateway:
         claimed = await self._claims.claim(self.route, batch)
         self._doubt = None
         self._done(batch)
-        ours = [one for one in batch.prepared if one.message.id in claimed]
+        ours = batch.ours(claimed)
         if not ours:
             return
         try:
@@ -341,7 +341,7 @@ class RouteGateway:
         self._doubt = None
         if claimed:
             self._done(batch)
-            self._unwritten += [one for one in batch.prepared if one.message.id in claimed]
+            self._unwritten += batch.ours(claimed)
         else:
             self._buffer.undo()
 

@@ -7,6 +7,9 @@ import msgspec
 
 from cpaas.gateway.quality import Counted
 
+#: a message's id, and which attempt at sending it.
+Attempt = tuple[bytes, int]
+
 
 class Claim(msgspec.Struct, frozen=True):
     """What a claim writes into all messages of a group."""
@@ -40,7 +43,7 @@ async def claim(
 
 async def claimed_at(
     connection: Any, ids: Sequence[bytes], *, at_us: int, instance_id: int
-) -> set[bytes]:
+) -> set[Attempt]:
     """Which of these this very claim holds: asked when the answer to its commit was lost.
 
     Locks, in order, so that a commit that is still under way is waited for: looked past, it would
@@ -48,12 +51,12 @@ async def claimed_at(
     """
     rows = await connection.fetch(
         """
-        SELECT id, status = 'SENDING' AND claimed_at = $4 AND claimed_by = $5 FROM message
+        SELECT id, attempt, status = 'SENDING' AND claimed_at = $4 AND claimed_by = $5 FROM message
         WHERE id = any($1::uuid[]) AND id >= $2 AND id <= $3 ORDER BY id FOR UPDATE
         """,
         ids, ids[0], ids[-1], at_us, instance_id,
     )  # fmt: skip
-    return {row[0] for row in rows if row[1]}
+    return {(row[0], row[1]) for row in rows if row[2]}
 
 
 async def renew_leases(

@@ -169,11 +169,13 @@ class _Ledger:
             if one is None:
                 strangers.append(destination)
                 continue
-            allowed = self._all.events.get(one.id, []).count("resent")
+            kinds = self._all.events.get(one.id, [])
+            allowed = kinds.count("resent")
             again += len(ids) > 1
             by_message[one.id] += 1
             if len(ids) > 1 + allowed:
-                twice.append(f"{one.id} part {part}: {len(ids)} times")
+                told = f"attempt {one.attempt}, events: {', '.join(kinds) or 'none'}"
+                twice.append(f"{one.id} part {part}: {len(ids)} times, {told}")
         self._line("submit_sm of no stored message", 0, len(strangers), strangers)
         self._line("sent twice without a stated policy", 0, len(twice), twice)
         self._books.facts[AGAIN] = again
