@@ -99,6 +99,31 @@ async def test_items_that_lie_twice_in_the_queue_are_written_once(dsn: str) -> N
         await world.money_adds_up()
 
 
+async def test_what_an_item_still_holds_of_an_earlier_attempt_is_not_written(dsn: str) -> None:
+    async with smsc() as (carrier, port), gateway_world(dsn) as world:
+        world.configure(routed_to(port))
+        await until(lambda: bound(world))
+        world.now_us = now_us()
+        queue = gateway_queue("smpp1")
+        stale: list[NewItem] = []
+        live: list[NewItem] = []
+        for _ in range(10):
+            sent = await world.message("QUEUED", claimed_by=0, plan=[1])
+            (message,) = sent.messages
+            again = msgspec.structs.replace(message, attempt=2)
+            for items, one in ((stale, message), (live, again)):
+                payload = pack(msgspec.structs.replace(sent, messages=[one]))
+                items.append(NewItem(queue, LANE_NUMBER[sent.lane], sent.account_id, 1, payload))
+        # An item that was worked in part when its process was killed comes back whole; what went
+        # on as a new attempt meanwhile lies in an item of its own.
+        async with world.pool.acquire() as connection, connection.transaction():
+            await connection.execute("UPDATE message SET attempt = 2")
+            await embedded.publish(connection, [*stale, *live])
+        await world.settled(DELIVERED=10)
+        assert carrier.stats.submits == 10
+        assert await world.pool.fetchval("SELECT max(attempt) FROM message") == 2
+
+
 async def test_only_the_attempt_that_was_claimed_is_written(dsn: str) -> None:
     async with data_plane_pool(dsn) as pool:
         world = World(pool, 1_790_000_000_000_000)
