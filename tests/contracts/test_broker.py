@@ -12,7 +12,7 @@ import pytest
 
 from cpaas.broker import embedded, embedded_queries
 from cpaas.broker.amqp import Link
-from cpaas.broker.base import APART_AFTER, Consumer, Item, NewItem
+from cpaas.broker.base import APART_AFTER, Consumer, Item, ItemsGoneError, NewItem
 from cpaas.broker.relay import RelayConsumer
 from cpaas.broker.wakeups import QueueWakeups, payload
 
@@ -307,3 +307,23 @@ async def test_items_are_replaced_by_what_became_of_them(pool: asyncpg.Pool, mak
         await consumer.replace(connection, [taken.id], [item(queue="submit_smpp1", body=b"y")])
         assert (await embedded.depth(connection, QUEUE)).items == 0
     assert [i.payload for i in await other.take(5)] == [b"y"]
+
+
+async def test_of_two_who_hold_an_item_one_publishes_what_became_of_it(
+    pool: asyncpg.Pool, make: Make
+) -> None:
+    await put(pool, item(), item())
+    late, other, heirs = make(1, lease_seconds=0), make(2), make(queue="submit_smpp1")
+    held = [one.id for one in await late.take(2)]
+    again = [one.id for one in await got(other, 2)]
+    assert sorted(held) == sorted(again)
+    became = [item(queue="submit_smpp1", body=b"y")]
+    async with pool.acquire() as connection:
+        await other.replace(connection, again[:1], became)
+        # Whole: the item that is still there is left to who holds it.
+        with pytest.raises(ItemsGoneError):
+            await late.replace(connection, again, became)
+        assert (await embedded.depth(connection, QUEUE)).items == 1
+        assert await late.complete(connection, again) == set(again[1:])
+        assert await other.complete(connection, again) == set()
+    assert [i.payload for i in await got(heirs, 5)] == [b"y"]

@@ -53,6 +53,10 @@ def apart(taken: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     return [suspect], [item for item in taken if item is not suspect]
 
 
+class ItemsGoneError(Exception):
+    """Another worker has ended some of these items: nothing was done."""
+
+
 class Consumer(Protocol):
     """Takes items of one queue: OTP lane first, then fair between accounts."""
 
@@ -83,11 +87,15 @@ class Consumer(Protocol):
     def news(self) -> bool:
         """Whether something may have become ready since this was last asked."""
 
-    async def complete(self, connection: Any, ids: Sequence[int]) -> None:
-        """Deletes items in the caller's transaction."""
+    async def complete(self, connection: Any, ids: Sequence[int]) -> set[int]:
+        """Deletes items in the caller's transaction; returns those that nobody had ended yet."""
 
     async def replace(self, connection: Any, ids: Sequence[int], items: Sequence[NewItem]) -> None:
-        """Deletes items and publishes what became of them; with ids and items one statement."""
+        """Deletes items and publishes what became of them; with ids and items one statement.
+
+        Raises ItemsGoneError, and then nothing is published, if one of them is gone already: who
+        ended it has published what became of it.
+        """
 
     async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
         """Gives items back unworked, available after the delay; without one, in their old place."""

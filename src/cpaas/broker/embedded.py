@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from cpaas.broker import embedded_queries as queries
-from cpaas.broker.base import TRIES_MAX, Item, NewItem, apart
+from cpaas.broker.base import TRIES_MAX, Item, ItemsGoneError, NewItem, apart
 from cpaas.broker.wakeups import QueueWakeups, payload
 
 POLL_SECONDS_MAX = 1.0
@@ -185,16 +185,16 @@ class EmbeddedConsumer:
                 await asyncio.wait_for(self._event.wait(), min(timeout_seconds, POLL_SECONDS_MAX))
         self._event.clear()
 
-    async def complete(self, connection: Any, ids: Sequence[int]) -> None:
-        """Deletes items in the caller's transaction."""
-        if ids:
-            await queries.delete(connection, list(ids))
+    async def complete(self, connection: Any, ids: Sequence[int]) -> set[int]:
+        """Deletes items in the caller's transaction; returns those that nobody had ended yet."""
+        return await queries.delete(connection, list(ids)) if ids else set()
 
     async def replace(self, connection: Any, ids: Sequence[int], items: Sequence[NewItem]) -> None:
-        """Deletes items and publishes what became of them, in one statement."""
+        """Deletes items and publishes what became of them, in one statement: all or nothing."""
         if items and ids:
             columns, wake = _columns(items)
-            await queries.replace(connection, list(ids), columns, wake)
+            if not await queries.replace(connection, list(ids), columns, wake):
+                raise ItemsGoneError(f"some of {len(ids)} items were ended by another worker")
         else:
             await publish(connection, items)
             await self.complete(connection, ids)

@@ -10,6 +10,8 @@ an EXISTS would become such a join.
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
+
 #: accounts looked at in one take; the next take goes on where this one ended.
 ACCOUNTS_WALKED_MAX = 500
 
@@ -78,9 +80,14 @@ SET available_at = now() + $6 * interval '1 second', tries = q.tries + 1, leased
 {PICKED}"""
 
 
+# Two workers may hold one item, when a lease ended under the first: what the second one makes of
+# it must not be published, too. The division by zero undoes the statement; mostly it is the
+# whole transaction, and to look first would cost every item a lock.
 _REPLACE = f"""
-WITH gone AS (DELETE FROM queue_item WHERE id = ANY ($7::bigint[])), inserted AS ({_INSERT})
-SELECT CASE WHEN $8::text <> '' THEN pg_notify('queue', $8::text) END
+WITH gone AS (DELETE FROM queue_item WHERE id = ANY ($7::bigint[]) RETURNING id),
+inserted AS ({_INSERT})
+SELECT 1 / ((SELECT count(*) FROM gone) = cardinality($7::bigint[]))::integer,
+    CASE WHEN $8::text <> '' THEN pg_notify('queue', $8::text) END
 """
 
 
@@ -112,14 +119,24 @@ async def take(
 
 async def replace(
     connection: Any, ids: Sequence[int], columns: Sequence[Sequence[Any]], wake: str
-) -> None:
-    """Deletes items and inserts others, and wakes the others' consumers on commit."""
-    await connection.execute(_REPLACE, *columns, ids, wake)
+) -> bool:
+    """Deletes items and inserts others, and wakes the others' consumers on commit.
+
+    False, and a transaction around it has failed, if one of the items is gone already.
+    """
+    try:
+        await connection.execute(_REPLACE, *columns, ids, wake)
+    except asyncpg.DivisionByZeroError:
+        return False
+    return True
 
 
-async def delete(connection: Any, ids: Sequence[int]) -> None:
-    """Deletes items."""
-    await connection.execute("DELETE FROM queue_item WHERE id = ANY($1::bigint[])", ids)
+async def delete(connection: Any, ids: Sequence[int]) -> set[int]:
+    """Deletes items; returns those that were still there."""
+    rows = await connection.fetch(
+        "DELETE FROM queue_item WHERE id = ANY($1::bigint[]) RETURNING id", ids
+    )
+    return {row[0] for row in rows}
 
 
 async def release(connection: Any, ids: Sequence[int], instance_id: int, delay_ms: int) -> None:

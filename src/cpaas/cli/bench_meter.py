@@ -48,7 +48,7 @@ class Meter:
     def sample(self) -> None:
         """Looks at the memory of each and keeps the most."""
         for name, process in self._processes.items():
-            now = _memory(process, family=name == POSTGRES)
+            now = memory(process, family=name == POSTGRES)
             self.peaks[name] = max(self.peaks[name], now)
 
     def _sample(self) -> None:
@@ -70,7 +70,8 @@ def _cpu(process: psutil.Process, *, family: bool) -> float:
     return total
 
 
-def _memory(process: psutil.Process, *, family: bool) -> int:
+def memory(process: psutil.Process, *, family: bool) -> int:
+    """Bytes that a process holds; family: with all its children, shared pages counted once."""
     total = 0
     for one in _family(process) if family else [process]:
         try:

@@ -136,19 +136,22 @@ class Claims:
     async def hand_on(
         self, route: Route, items: Sequence[OpenItem], plans: Sequence[list[int]]
     ) -> None:
-        """Gives what is left of items back to the route step, each with its new plan."""
+        """Gives what is left of items back to the route step, each with its new plan.
+
+        One that another worker has ended meanwhile went its way with that one.
+        """
         if not items:
             return
         submit = submit_queue(route.channel)
 
         async def work(connection: Any) -> None:
+            ours = await self._consumer.complete(connection, [one.item.id for one in items])
             moved = [
                 _item(submit, msgspec.structs.replace(one.envelope, plan=left), one.rest)
                 for one, left in zip(items, plans, strict=True)
-                if one.rest
+                if one.rest and one.item.id in ours
             ]
             await embedded.publish(connection, moved)
-            await self._consumer.complete(connection, [one.item.id for one in items])
 
         await self._again(work)
 

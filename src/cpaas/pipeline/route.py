@@ -16,7 +16,7 @@ import asyncpg
 from cpaas.blacklist import check as blacklist
 from cpaas.blacklist import queries as blacklist_queries
 from cpaas.broker import embedded
-from cpaas.broker.base import Consumer, Item
+from cpaas.broker.base import Consumer, Item, ItemsGoneError
 from cpaas.broker.topology import gateway_queue
 from cpaas.db.trouble import is_passing
 from cpaas.kit.clock import now_us
@@ -192,6 +192,8 @@ class Router:
             if len(work) > 1:
                 # One of them cannot be stored; the others shall not share its fate.
                 return any([await self._route(snapshot, [one.item]) for one in work])
+            if isinstance(error, ItemsGoneError):
+                return True
             _log.exception("envelope_not_routed", item=work[0].item.id)
             await self._consumer.bury([work[0].item], f"cannot be routed: {error!r}")
             return True

@@ -22,12 +22,19 @@ app = typer.Typer()
 #: how long a message with a lost answer waits on the copy, so that a drill sees its end.
 UNKNOWN_OUTCOME_SECONDS = 5
 MESSAGES_A_BLOW = 250
+CONNECTIONS = 16
+MESSAGES = 5_000
+SOAK_MESSAGES_A_BLOW = 1_000
+SOAK_MESSAGES = 1_000_000
+SOAK_CONNECTIONS = 32
 
 
 @app.command()
 def drill(  # noqa: PLR0913 one option per wish
     *,
-    messages: Annotated[int, typer.Option(min=1, max=10_000_000, help="To be sent.")] = 5_000,
+    messages: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="To be sent; default: 5,000.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Repeats a drill; 0 = a new one.")] = 0,
     victims: Annotated[
         str,
@@ -37,7 +44,15 @@ def drill(  # noqa: PLR0913 one option per wish
         int, typer.Option(min=-1, max=100_000, help="How many blows; -1 = one per 250 messages.")
     ] = -1,
     queue: Annotated[str, typer.Option(help="embedded or rabbitmq.")] = "embedded",
-    conns: Annotated[int, typer.Option(min=1, max=1000, help="Connections that send.")] = 16,
+    conns: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Connections that send; default: 16.")
+    ] = None,
+    soak: Annotated[
+        bool, typer.Option("--soak", help="A thousand blows over a million messages.")
+    ] = False,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="No further blow after so long; 0 = until all is sent.")
+    ] = 0,
     report: Annotated[
         Path | None, typer.Option(help="Folder for the report; default: drills in the home.")
     ] = None,
@@ -49,12 +64,15 @@ def drill(  # noqa: PLR0913 one option per wish
     from cpaas.cli.drill.course import Wishes
 
     chosen = _victims(victims, queue)
+    messages = messages or (SOAK_MESSAGES if soak else MESSAGES)
+    a_blow = SOAK_MESSAGES_A_BLOW if soak else MESSAGES_A_BLOW
     wishes = Wishes(
         messages=messages,
         seed=seed or random.SystemRandom().randrange(1, 1_000_000),
         victims=chosen,
-        blows=max(len(chosen), messages // MESSAGES_A_BLOW) if kills < 0 else kills,
-        connections=conns,
+        blows=max(len(chosen), messages // a_blow) if kills < 0 else kills,
+        connections=conns or (SOAK_CONNECTIONS if soak else CONNECTIONS),
+        minutes=minutes,
     )
     # A plain `kill` cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -154,7 +172,7 @@ def _answer(wishes: Any, result: Any, command: str, place: Path) -> dict[str, An
         "verdict": title,
         "seed": wishes.seed,
         "repeat": command,
-        "messages": wishes.messages,
+        "messages": result.messages,
         "seconds": {"traffic": result.traffic_seconds, "quiet": result.quiet_seconds},
         "blows": [
             {"number": one.blow.number, "victim": one.blow.name, "deed": one.blow.deed,
@@ -166,6 +184,7 @@ def _answer(wishes: Any, result: Any, command: str, place: Path) -> dict[str, An
             for one in books.checks
         ],
         "in_flight": books.in_flight,
+        "memory_mb": result.memory,
         "facts": books.facts,
         "samples": books.samples,
         "report": {"html": str(page), "markdown": str(text)},

@@ -15,6 +15,7 @@ from cpaas.cli.drill import plan, queries
 from cpaas.cli.drill.books import AtCarrier, Books, Collected, balance
 from cpaas.cli.drill.database import Database
 from cpaas.cli.drill.ends import FarEnd
+from cpaas.cli.drill.memory import Watched, running
 from cpaas.cli.drill.plan import ACCOUNTS, Blow, Link, Victim, Wanted
 from cpaas.cli.drill.traffic import Sent, Traffic
 from cpaas.cli.drill.victims import Victims
@@ -44,6 +45,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     victims: tuple[Victim, ...]
     blows: int
     connections: int
+    #: no further burst begins after so long; 0 = never.
+    minutes: float = 0
 
 
 class Struck(msgspec.Struct, frozen=True):
@@ -55,9 +58,14 @@ class Struck(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """How the drill went. Seconds: of the traffic with its blows, and until all was quiet."""
+    """How the drill went. Seconds: of the traffic with its blows, and until all was quiet.
+
+    messages: that were sent. memory: process -> the most in each quarter of the traffic, in MB.
+    """
 
     struck: list[Struck]
+    messages: int
+    memory: dict[str, list[float]]
     books: Books
     traffic_seconds: float
     quiet_seconds: float
@@ -76,7 +84,9 @@ async def run(copy: Copy, wishes: Wishes, database: Database | None = None) -> R
         async with aiohttp.ClientSession() as session:
             traffic = Traffic(session, url, copy.keys, wishes.connections)
             began = time.monotonic()
-            struck = await _bursts(traffic, victims, wishes, began)
+            async with _watched(copy) as watched:
+                struck = await _bursts(traffic, victims, wishes, began)
+            memory = watched.most()
             output.step("repeating requests that were accepted")
             await _replay(traffic)
             ended = time.monotonic()
@@ -88,8 +98,19 @@ async def run(copy: Copy, wishes: Wishes, database: Database | None = None) -> R
         collected = await _collect(copy, victims, traffic.sent)
     return Result(
         struck=struck, books=balance(collected), traffic_seconds=ended - began,
-        quiet_seconds=quiet - ended,
+        quiet_seconds=quiet - ended, messages=traffic.answered, memory=memory,
     )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _watched(copy: Copy) -> AsyncIterator[Watched]:
+    watched = Watched(lambda: running(copy.settings.run))
+    sampling = asyncio.create_task(watched.run())
+    try:
+        yield watched
+    finally:
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -132,6 +153,9 @@ async def _bursts(traffic: Traffic, victims: Victims, wishes: Wishes, began: flo
     shown = _Shown(wishes, struck, began)
     async with asyncio.TaskGroup() as tasks:
         for number, blow in enumerate(blows, 1):
+            if wishes.minutes and time.monotonic() - began > wishes.minutes * 60:
+                output.step(f"stopped after {wishes.minutes:g} minutes")
+                break
             last = number == len(blows)
             burst = list(_burst(requests, wishes.messages if last else size))
             due = traffic.answered + int(blow.after * sum(len(one.recipients) for one in burst))

@@ -82,7 +82,7 @@ def sections(wishes: Wishes, result: Result, command: str) -> list[Section]:
     made = [
         Section(
             "What was done to the system",
-            f"{wishes.messages} messages were sent in {result.traffic_seconds:.0f} s over "
+            f"{result.messages} messages were sent in {result.traffic_seconds:.0f} s over "
             f"{wishes.connections} connections by three customers, while parts of the platform "
             f"and what is around it were killed {len(done)} times. All was quiet "
             f"{result.quiet_seconds:.0f} s later.",
@@ -102,6 +102,12 @@ def sections(wishes: Wishes, result: Result, command: str) -> list[Section]:
     text = "" if open_ else "Nothing: every message has its end and every customer knows it."
     made.append(Section("What is still in flight, and why", text, ("reason", "count"), open_))
     made += [
+        Section(
+            "Memory",
+            "The most that each process held in each quarter of the traffic, in MB.",
+            ("process", "first", "second", "third", "last"),
+            [(name, *most) for name, most in result.memory.items()],
+        ),
         Section("What happened on the way", "", ("fact", "count"), list(books.facts.items())),
         Section(
             "How to repeat it",
