@@ -13,6 +13,7 @@ from tests.cli.drill_books import PRICE, good, stored, wanted
 
 from cpaas.cli.drill import plan
 from cpaas.cli.drill.books import Collected, balance
+from cpaas.cli.drill.memory import quarters
 from cpaas.cli.drill.queries import State
 from cpaas.cli.drill.traffic import Sent
 from cpaas.simulators.drill.customer import Got
@@ -228,3 +229,11 @@ async def test_a_stalled_link_holds_back_and_then_passes_on() -> None:
     writer.close()
     await proxy.stop()
     server.close()
+
+
+def test_memory_is_told_by_quarters_of_the_traffic() -> None:
+    samples = [(0.0, "sms", 5_000_000), (24.9, "sms", 6_000_000), (26.0, "sms", 4_000_000)]
+    assert quarters([*samples, (100.0, "core", 1_000_000)], 100.0) == {
+        "core": [0.0, 0.0, 0.0, 1.0],
+        "sms": [6.0, 4.0, 0.0, 0.0],
+    }

@@ -9,6 +9,7 @@ from tests.gateway.harness import gateway_world, now_us, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
 from tests.pipeline.world import INSTANCE, World, data_plane_pool
 from tests.pipeline.world import route as plain_route
+from tests.tcp_proxy import proxied
 
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
@@ -16,9 +17,10 @@ from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import gateway_queue
 from cpaas.channels.base import Prepared
 from cpaas.gateway import queries
+from cpaas.gateway.buffer import OpenItem
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.queries import Claim
-from cpaas.messages.envelopes import LANE_NUMBER, pack
+from cpaas.messages.envelopes import LANE_NUMBER, pack, unpack
 
 
 async def test_a_link_that_goes_after_the_claim_leaves_nothing_claimed(
@@ -46,7 +48,79 @@ async def test_a_link_that_goes_after_the_claim_leaves_nothing_claimed(
         assert carrier.stats.submits == 10
         attempts = await world.pool.fetchval("SELECT count(*) FROM message WHERE attempt = 2")
         assert attempts == cut[0]
+        kinds = await world.pool.fetch("SELECT kind, attempt, route_id FROM message_event")
+        assert [tuple(row) for row in kinds] == [("put_back", 1, 1)] * cut[0]
         await world.money_adds_up()
+
+
+async def test_a_route_that_ends_while_the_database_is_away_hands_back_what_it_claimed(
+    dsn: str, monkeypatch: Any
+) -> None:
+    claim = Claims.claim
+    away: list[int] = []
+    async with (
+        proxied(dsn) as (database, through),
+        smsc() as (carrier, port),
+        smsc() as (other, other_port),
+        gateway_world(through) as world,
+    ):
+
+        async def claim_and_go_away(self: Claims, *given: Any) -> set[queries.Attempt]:
+            claimed = await claim(self, *given)
+            if claimed and not away:
+                away.append(len(claimed))
+                world.host._running[1].gateway.may_send_until = 0.0
+                database.refusing = True
+                database.cut()
+            return claimed
+
+        monkeypatch.setattr(Claims, "claim", claim_and_go_away)
+        world.configure(routed_to(port))
+        await until(lambda: bound(world))
+        await world.send(10, each=5)
+
+        async def ends() -> bool:
+            return bool(away) and not world.host._running
+
+        async def tried() -> bool:
+            return 1 in world.host._ending and not carrier.bindings
+
+        async with asyncio.timeout(20):
+            while not away:
+                await asyncio.sleep(0.01)
+        # Switched off while the database is away; its link goes all the same.
+        world.configure(routed_to(port, active=False), routed_to(other_port, 2))
+        await until(ends)
+        await until(tried)
+        database.refusing = False
+        await world.settled(DELIVERED=10)
+        assert (carrier.stats.submits, other.stats.submits) == (0, 10)
+        await world.money_adds_up()
+
+
+async def test_an_item_that_two_hand_on_goes_on_once(dsn: str) -> None:
+    open_ones: list[tuple[Claims, OpenItem]] = []
+    async with data_plane_pool(dsn) as pool:
+        world = World(pool, 1_790_000_000_000_000)
+        await world.open_account()
+        sent = await world.message("QUEUED", claimed_by=0)
+        queue = gateway_queue("smpp1")
+        item = NewItem(queue, LANE_NUMBER[sent.lane], sent.account_id, 1, pack(sent))
+        async with pool.acquire() as connection, connection.transaction():
+            await embedded.publish(connection, [item])
+        # The first one's lease has ended when the second takes the item.
+        for instance_id, lease_seconds in ((INSTANCE, 0.0), (INSTANCE + 1, 30.0)):
+            consumer = EmbeddedConsumer(pool, queue, instance_id, lease_seconds=lease_seconds)
+            (taken,) = await consumer.take(10)
+            claims = Claims(
+                pool, consumer, lambda: world.snapshot, instance_id=instance_id,
+                clock_us=lambda: world.now_us,
+            )  # fmt: skip
+            open_ones.append((claims, OpenItem(taken, unpack(taken.payload))))
+        for claims, one in open_ones:
+            await claims.hand_on(plain_route(1), [one], [[2]])
+        (moved,) = await pool.fetch("SELECT queue, messages FROM queue_item")
+        assert tuple(moved) == ("cpaas.sms.submit", 1)
 
 
 async def test_a_commit_whose_answer_is_lost_is_looked_up(dsn: str, monkeypatch: Any) -> None:

@@ -18,12 +18,14 @@ from cpaas.gateway import queries
 from cpaas.gateway.buffer import OpenItem
 from cpaas.gateway.queries import Attempt, Claim
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
-from cpaas.messages.types import Finish
+from cpaas.messages.queries import note
+from cpaas.messages.types import Finish, Note
 from cpaas.pipeline.route import end_waiting
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.snapshot.types import Route, Snapshot
 
 CONFLICT_TRIES_MAX = 10
+PUT_BACK = "The connection went before anything of it was written; it waits again."
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -124,11 +126,18 @@ class Claims:
             wanted = [
                 Finish(one.message.id, "QUEUED", now_us, one.message.attempt) for one in unwritten
             ]
-            items = []
+            items, notes = [], []
             for applied in await finish(connection, self._context(), wanted):
                 one = by_id[applied.finish.id]
                 message = msgspec.structs.replace(one.message, attempt=applied.attempt)
                 items.append(_item(gateway_queue(route.name), one.envelope, [message]))
+                notes.append(
+                    Note(
+                        one.message.id, applied.account_id, now_us, "put_back", PUT_BACK,
+                        one.message.attempt, route.id,
+                    )
+                )  # fmt: skip
+            await note(connection, notes)
             await embedded.publish(connection, items)
 
         await self._again(work)

@@ -36,6 +36,8 @@ QUALITY_SECONDS: Final = 10.0
 #: how long a link that is replaced waits for the answers to what it wrote.
 DRAIN_SECONDS: Final = 5.0
 LOOP_END_SECONDS: Final = 5.0
+#: between tries to hand back what a route held when it ended while the database was away.
+HAND_BACK_SECONDS: Final = 1.0
 _log = get_logger(__name__)
 
 
@@ -268,14 +270,26 @@ class Host:
         running.task.cancel()
         await asyncio.gather(running.task, return_exceptions=True)
         running.consumer.close()
-        try:
-            await gateway.close(hand_back=hand_back)
-        except Exception:  # noqa: BLE001 - the link must be closed all the same
-            # What is left comes back when its lease ends.
-            _log.exception("route_not_handed_back", route=gateway.route.name)
+        handed_back = await self._hand_back(gateway, hand_back=hand_back)
         if gateway.link is not None:
             await gateway.link.stop(drain_seconds)
+        # What a living process has claimed nobody else looks for. Of one that stops recovery does,
+        # and what it had taken comes back when its lease ends.
+        while not handed_back and not self._stopping:
+            await asyncio.sleep(HAND_BACK_SECONDS)
+            handed_back = await self._hand_back(gateway, hand_back=hand_back)
         _log.info("route_stopped", route=gateway.route.name)
+
+    async def _hand_back(self, gateway: RouteGateway, *, hand_back: bool) -> bool:
+        """Whether the gateway holds nothing any more, or trying again cannot help."""
+        try:
+            await gateway.close(hand_back=hand_back)
+        except Exception as error:  # noqa: BLE001 - the link must be closed all the same
+            if is_passing(error):
+                _log.warning("route_hands_back_later", route=gateway.route.name, error=repr(error))
+                return False
+            _log.exception("route_not_handed_back", route=gateway.route.name)
+        return True
 
     def _state(self, route: Route) -> RouteStateRow:
         running = self._running.get(route.id)

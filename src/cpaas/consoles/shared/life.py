@@ -58,6 +58,7 @@ _KINDS: Final[dict[str, tuple[str, str, str]]] = {
     "cancelled": ("cancel", "is-idle", "Cancelled"),
     "retry": ("replay", "is-wait", "Tried again"),
     "throttled": ("replay", "is-wait", "The carrier is throttling"),
+    "put_back": ("replay", "is-wait", "Not written, waits again"),
     "failover": ("alt_route", "is-wait", "Moved to another route"),
     "unknown_outcome": ("help", "is-wait", "The outcome is not known"),
     "late_receipt": ("schedule", "is-idle", "A late receipt"),
