@@ -204,6 +204,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             minimum=1000,
         ),
     ] = 3_000_000
+    campaign_rows_max: Annotated[int, Doc("Rows of a campaign's file.", "rows", 1)] = 2_000_000
+    campaign_file_mb_max: Annotated[int, Doc("Size of a campaign's file.", "MB", 1)] = 512
     retention_days: Annotated[
         int,
         Doc(

@@ -144,6 +144,15 @@ def address(prepared: Prepared, to: str) -> Outgoing:
     )
 
 
+def with_text(prepared: Prepared, text: str) -> Prepared:
+    """The same for another text, as each row of a campaign has its own. Errors: RefusedError."""
+    encoding, segments = _text(text)
+    return msgspec.structs.replace(
+        prepared, draft=msgspec.structs.replace(prepared.draft, text=text), encoding=encoding,
+        segments=segments, judged={},
+    )  # fmt: skip
+
+
 def submission(
     prepared: Prepared,
     messages: list[Outgoing],

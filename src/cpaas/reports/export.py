@@ -1,17 +1,14 @@
 """Exports: ask for one, follow it, take it back; and the loop that has them made one by one."""
 
 import asyncio
-import signal
-import subprocess
-import sys
 from typing import Any, Final
 
 from cpaas.blobs import queries as blobs
 from cpaas.blobs.types import Blob
 from cpaas.db.trouble import is_passing
-from cpaas.kit.child import dies_with_parent
 from cpaas.kit.errors import InputError
 from cpaas.kit.log import get_logger
+from cpaas.kit.worker import run_module
 from cpaas.reports import export_queries as queries
 from cpaas.reports.check import read_filter, read_summary
 from cpaas.reports.export_types import Export
@@ -21,7 +18,6 @@ _log = get_logger(__name__)
 OPEN_MAX: Final = 5
 EVERY_SECONDS: Final = 1.0
 HOLD_SECONDS: Final = 15.0
-SAID_BYTES_MAX: Final = 2_000
 CLEAR_EVERY: Final = 60
 EXPIRED_MAX: Final = 20
 
@@ -95,29 +91,16 @@ async def _next(pool: Any, *, clear: bool) -> int | None:
 
 async def _make(pool: Any, export_id: int, environ: dict[str, str]) -> None:
     """Run the process that writes it; it ends with this one."""
-    # Started by this thread, whose end the kernel tells the child; the loop is uvloop's, which
-    # knows no process groups.
-    started = subprocess.Popen(  # noqa: ASYNC220 - quick, and it must be of this thread
-        (sys.executable, "-m", "cpaas.reports.export_write", str(export_id)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environ,
-        process_group=0,
-        preexec_fn=dies_with_parent(signal.SIGKILL),  # noqa: PLW1509 - it only calls prctl
-    )
-    ended = asyncio.ensure_future(asyncio.to_thread(started.communicate))
-    try:
-        while not (await asyncio.wait([ended], timeout=HOLD_SECONDS))[0]:
-            async with pool.acquire() as connection:
-                await queries.hold(connection, export_id)
-    except BaseException:
-        started.kill()
-        await asyncio.wait([ended])
-        raise
-    said = ended.result()[0][-SAID_BYTES_MAX:]
-    if started.returncode:
-        text = said.decode(errors="replace")
-        _log.warning("export_ended", export=export_id, code=started.returncode, said=text)
+
+    async def alive() -> None:
+        async with pool.acquire() as connection:
+            await queries.hold(connection, export_id)
+
+    code, said = await run_module(
+        "cpaas.reports.export_write", [str(export_id)], environ,
+        every_seconds=HOLD_SECONDS, alive=alive,
+    )  # fmt: skip
+    if code:
+        _log.warning("export_ended", export=export_id, code=code, said=said)
         async with pool.acquire() as connection:
             await queries.release(connection, export_id)

@@ -26,6 +26,7 @@ CONFIGURATION = {
     "strategy_member": "id",
     "webhook_endpoint": "account_id",
     "platform_setting": "name",
+    "campaign_halt": "campaign_id",
 }
 #: audited, but no part of the snapshot.
 AUDITED = {"app_user": "id", "service_state": "service", "second_factor": "user_id"}
@@ -33,7 +34,12 @@ AUDITED = {"app_user": "id", "service_state": "service", "second_factor": "user_
 AUDITED_TOGETHER = ("blacklist_entry",)
 APPEND_ONLY = ("ledger_entry", "account_statement", "audit_log")
 #: what people ask for is audited, what the platform then notes there is not.
-AUDITED_REQUESTS = {"export_job": "id"}
+AUDITED_REQUESTS = {"export_job": "id", "campaign": "id"}
+#: audited where one of these columns is named: what traffic writes into the table costs nothing.
+AUDITED_COLUMNS = {
+    "wallet": ("account_id", "credit_limit_micro, low_balance_micro"),
+    "campaign": ("id", "status, name, channel, content, pace, mapping, blob_id"),
+}
 #: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
 EXTERNAL = {"queue_item": "payload", "dead_letter": "payload", "blob_chunk": "data"}
 PARTITION_DAYS_AHEAD = 14
@@ -71,14 +77,14 @@ def _triggers(cursor: CursorWrapper) -> None:
                 f"REFERENCING {rows} TABLE AS changed"
                 " FOR EACH STATEMENT EXECUTE FUNCTION cpaas_audit_many()",
             )
-    # Traffic names only the balance in its UPDATEs, so that these cost it nothing.
-    _trigger(
-        cursor,
-        "audit_terms",
-        "wallet",
-        "AFTER UPDATE OF credit_limit_micro, low_balance_micro",
-        "FOR EACH ROW EXECUTE FUNCTION cpaas_audit('account_id')",
-    )
+    for table, (key, columns) in AUDITED_COLUMNS.items():
+        _trigger(
+            cursor,
+            "audit_terms",
+            table,
+            f"AFTER UPDATE OF {columns}",
+            f"FOR EACH ROW EXECUTE FUNCTION cpaas_audit('{key}')",
+        )
     for table, key in AUDITED_REQUESTS.items():
         _trigger(
             cursor,
@@ -113,7 +119,10 @@ def _storage(cursor: CursorWrapper) -> None:
         " autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,"
         " autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000)"
     )
-    cursor.execute("ALTER TABLE wallet SET (fillfactor = 10, autovacuum_vacuum_threshold = 500)")
+    for table in ("wallet", "campaign", "campaign_counter"):
+        cursor.execute(
+            f"ALTER TABLE {table} SET (fillfactor = 10, autovacuum_vacuum_threshold = 500)"
+        )
     for table in ("counter_minute", "counter_error", "counter_hour", "counter_day"):
         cursor.execute(f"ALTER TABLE {table} SET (fillfactor = 50)")
 

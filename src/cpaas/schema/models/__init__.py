@@ -10,6 +10,15 @@ from cpaas.schema.models.accounts import (
 )
 from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wallet
 from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
+from cpaas.schema.models.campaigns import (
+    Campaign,
+    CampaignBatch,
+    CampaignCounter,
+    CampaignError,
+    CampaignFault,
+    CampaignHalt,
+    CampaignRow,
+)
 from cpaas.schema.models.consoles import AdminSession, PortalSession, SavedView, SecondFactor
 from cpaas.schema.models.inbound import InboundKeyword, InboundNumber, InboundPart
 from cpaas.schema.models.messages import (
@@ -73,3 +82,7 @@ __all__ = [
     "User", "Wallet", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
 ]  # fmt: skip
 __all__ += ["AdminSession", "PortalSession", "SavedView", "SecondFactor"]
+__all__ += [
+    "Campaign", "CampaignBatch", "CampaignCounter", "CampaignError", "CampaignFault",
+    "CampaignHalt", "CampaignRow",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Campaigns: a text for every row of a file, launched in batches, each row accounted for."""
