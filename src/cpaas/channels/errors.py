@@ -50,6 +50,21 @@ _ALL: Final = (
     CarrierError("message_refused", "reject", "The carrier refused the message."),
     CarrierError("dlt_refused", "reject", "The operator's DLT check refused the message."),
     CarrierError("not_encodable", "reject", "The message cannot be written for this carrier."),
+    CarrierError(
+        "carrier_balance", "next_route", "Our account at the carrier has no money left.",
+        slows_route=True, retry_seconds=60, max_tries=1_000,
+    ),
+    CarrierError(
+        "carrier_curfew", "retry", "The carrier takes none at this hour; it is sent again.",
+        retry_seconds=900, max_tries=100,
+    ),
+    CarrierError("not_capable", "reject", "The handset does not have this channel."),
+    CarrierError("template_refused", "reject", "The carrier does not take this template."),
+    CarrierError(
+        "no_conversation", "reject",
+        "The recipient has not written lately: only an approved template may be sent.",
+    ),
+    CarrierError("opted_out", "reject", "The recipient does not want messages of this sender."),
     CarrierError("undeliverable", "fail", "The carrier could not deliver it.", refunds=False),
     CarrierError("expired_at_carrier", "fail", "It expired at the carrier.", refunds=False),
     CarrierError("unknown_outcome", "unknown", "The carrier's answer never came.", refunds=False),

@@ -30,3 +30,21 @@ def customer(
     host = output.settings().host
     output.step(f"receiving on http://{host}:{port}")
     asyncio.run(serve(CustomerSettings(host=host, port=port)))
+
+
+@app.command()
+def rcs(
+    port: Annotated[int, typer.Option(help="Port of the hub's API.")] = 8094,
+    control_port: Annotated[int, typer.Option(help="Port to look in and to change it.")] = 8095,
+    callback_url: Annotated[str, typer.Option(help="Where it posts receipts and replies.")] = "",
+) -> None:
+    """Run a simulated RCS hub (Virtuoso, Vi, Dotgo) to try a driver on."""
+    from cpaas.simulators.rcs import RcsSettings, serve
+
+    host = output.settings().host
+    output.step(f"the hub is http://{host}:{port}, its control http://127.0.0.1:{control_port}")
+    asyncio.run(
+        serve(
+            RcsSettings(host=host, port=port, control_port=control_port, callback_url=callback_url)
+        )
+    )
