@@ -2,7 +2,8 @@
 
 `python bench/fill.py DSN [--messages 10000000] [--accounts 1000] [--seed 1]`: the same seed makes
 the same messages. Three days up to now, three fifths of them today; the counters are added up from
-the messages, folded where the platform would have folded them. Never on a database in use.
+the messages, folded where the platform would have folded them; each account has its owner, and the
+audit log a year of entries (whose hashes are no chain). Never on a database in use.
 """
 
 import argparse
@@ -29,7 +30,9 @@ STATUSES = (
     ("SUBMITTED", 2),
 )
 ERRORS = ("absent_subscriber", "unknown_subscriber", "call_barred", "dlt_mismatch", "no_receipt")
-ROUTES = 6
+#: beside the routes that the platform makes itself.
+ROUTE_FIRST, ROUTES = 101, 6
+AUDIT_ROWS = 1_000_000
 COLUMNS = (
     "id, account_id, created_at, valid_until, routed_at, claimed_at, submitted_at, delivered_at,"
     " final_at, price_micro, carrier_cost_micro, route_id, campaign_id, segments, channel, lane,"
@@ -96,7 +99,7 @@ def _line(
         (
             name, str(account), stamp, done, stamp, stamp, sent, done if arrived else r"\N",
             done if arrived or bad else r"\N", "120000", "30000",
-            str(tail % ROUTES + 1), str(campaign), "1", channel, "transactional", status,
+            str(tail % ROUTES + ROUTE_FIRST), str(campaign), "1", channel, "transactional", status,
             f"{prefix}{tail % 10**8:08d}", "MYBRAND", "Your order is on its way", "GSM7", country,
             r"\N" if rejected else name[12:], ERRORS[tail % 5] if bad else "",
             "The carrier says no" if bad else "",
@@ -112,25 +115,13 @@ def fill(dsn: str, messages: int, accounts: int, seed: int = 1) -> None:
         connection.execute("SET work_mem = '256MB'")
         connection.execute("SET maintenance_work_mem = '512MB'")
         # The oldest of the three days may begin before the oldest partition that is kept ahead.
-        for parent in ("message", "message_part", "message_event"):
-            key = "message_id" if parent == "message_part" else "id"
+        for parent in ("message", "provider_id", "message_part", "message_event"):
+            key = "message_id" if parent in {"message_part", "provider_id"} else "id"
             connection.execute(
                 "SELECT cpaas_make_partition(%s, %s, (now() AT TIME ZONE 'UTC')::date - 3)",
                 [parent, key],
             )
-        connection.execute(
-            "INSERT INTO account (id, name)"
-            " SELECT n, 'account ' || n FROM generate_series(1, %s) n",
-            [accounts],
-        )
-        connection.execute(
-            "INSERT INTO wallet (account_id, balance_micro) SELECT id, 1000000000 FROM account"
-        )
-        connection.execute(
-            "INSERT INTO route (id, name, channel) SELECT n, 'smpp' || n, 'sms'"
-            " FROM generate_series(1, %s) n",
-            [ROUTES],
-        )
+        _people(connection, accounts)
         with connection.cursor() as cursor:
             batch: list[str] = []
             for line in rows(messages, accounts, seed, now):
@@ -138,8 +129,46 @@ def fill(dsn: str, messages: int, accounts: int, seed: int = 1) -> None:
                 if len(batch) == BATCH:
                     _copy(cursor, batch)
             _copy(cursor, batch)
+        connection.execute(
+            "INSERT INTO provider_id (provider_message_id, message_id, account_id)"
+            " SELECT provider_message_id, id, account_id FROM message"
+            " WHERE provider_message_id IS NOT NULL"
+        )
         connection.execute("ANALYZE message")
         _count(connection, now)
+
+
+def _people(connection: psycopg.Connection[tuple[object, ...]], accounts: int) -> None:
+    """Accounts with their owners and wallets, routes, and what was done to them."""
+    connection.execute(
+        "INSERT INTO account (id, name) SELECT n, 'account ' || n FROM generate_series(1, %s) n",
+        [accounts],
+    )
+    connection.execute(
+        "INSERT INTO app_user (username, email, role, account_id, password, last_login)"
+        " SELECT 'owner' || id, 'owner' || id || '@example.com', 'USER', id, '',"
+        " now() - id * interval '10 minutes' FROM account"
+    )
+    connection.execute(
+        "INSERT INTO wallet (account_id, balance_micro) SELECT id, 1000000000 FROM account"
+    )
+    connection.execute(
+        "INSERT INTO route (id, name, channel) SELECT %s + n, 'smpp' || n, 'sms'"
+        " FROM generate_series(0, %s) n",
+        [ROUTE_FIRST, ROUTES - 1],
+    )
+    for table in ("account", "route"):
+        connection.execute(
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}".encode()
+        )
+    connection.execute(
+        "INSERT INTO audit_log (at, actor, address, action, table_name, row_id, account_id,"
+        " after, hash) SELECT now() - (%s - n) * interval '30 seconds', 'admin:admin' || n %% 20,"
+        " '10.0.0.' || n %% 200, (array['update', 'insert', 'login', 'view'])[n %% 4 + 1],"
+        " (array['account', 'price', 'app_user', 'message'])[n %% 4 + 1], n::text,"
+        " n %% %s + 1, '{\"tps\": 20}', sha256(n::text::bytea) FROM generate_series(1, %s) n",
+        [AUDIT_ROWS, accounts, AUDIT_ROWS],
+    )
 
 
 def _copy(cursor: psycopg.Cursor[tuple[object, ...]], batch: list[str]) -> None:

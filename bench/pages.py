@@ -62,7 +62,7 @@ async def _pages(pool: Any) -> dict[str, Asked]:
         "log, a million rows down": page(before=deep),
         "log, status FAILED": page(status="FAILED"),
         "log, no row matches": page(status="CANCELLED"),
-        "log, route and channel": page(route_id=3, channel="voice"),
+        "log, route and channel": page(route_id=103, channel="voice"),
         "log, error": page(error_code="dlt_mismatch"),
         "log, error and no such status": page(error_code="dlt_mismatch", status="BLOCKED"),
         "log, campaign": page(campaign_id=11),

@@ -10,6 +10,7 @@ import pytest
 
 from cpaas.cli import main, output
 from cpaas.kit.secrets import Keyring, api_key_digest, verify_password
+from cpaas.messages.envelopes import unpack_events
 from cpaas.routes.credentials import unseal
 
 Run = Callable[..., Any]
@@ -65,6 +66,28 @@ def test_an_account_is_made_ready_to_send(run: Run, dsn: str) -> None:
         }
     ]
     assert str(one(dsn, "SELECT actor FROM audit_log ORDER BY id DESC LIMIT 1")).startswith("cli:")
+
+
+def test_a_booking_that_crosses_the_mark_is_told_once(run: Run, dsn: str) -> None:
+    account_id = run("account", "create", "acme", "--credit", "10")["id"]
+    run("account", "low-balance", "acme", "5")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO webhook_endpoint (account_id, url, secret, events)"
+            " VALUES (%s, 'https://a.test', '', '{balance.low}')",
+            [account_id],
+        )
+    told = "SELECT count(*) FROM queue_item WHERE queue = 'cpaas.webhook'"
+    run("account", "debit", "acme", "5", "--note", "at the mark, not below")
+    assert one(dsn, told) == 0
+    run("account", "debit", "acme", "1", "--note", "below")
+    run("account", "debit", "acme", "1", "--note", "still below")
+    assert one(dsn, told) == 1
+    (event,) = unpack_events(one(dsn, "SELECT payload FROM queue_item")).events
+    assert b'"balance":"4.0000","low_balance":"5.0000"' in event.body
+    run("account", "credit", "acme", "5")
+    run("account", "adjust", "acme", "-4.5", "--note", "a correction crosses it, too")
+    assert one(dsn, told) == 2
 
 
 def test_money_and_limits_of_an_account(run: Run, dsn: str) -> None:

@@ -38,8 +38,9 @@ def message(dsn: str) -> str:
         connection.execute("INSERT INTO account (id, name) VALUES (7, 'acme')")
         connection.execute(
             "INSERT INTO message (id, account_id, valid_until, channel, lane, status, recipient,"
-            " price_micro, submitted_at, final_at, error_code, error)"
-            " VALUES (%s, 7, now(), 'sms', 'otp', 'FAILED', '919876543210', 120000,"
+            " price_micro, refunded_micro, carrier_cost_micro, submitted_at, final_at, error_code,"
+            " error) VALUES (%s, 7, now(), 'sms', 'otp', 'FAILED', '919876543210', 120000, 20000,"
+            " 130000,"
             " now() + interval '1 second', now() + interval '3 seconds', 'undeliverable', 'gone')",
             [made],
         )
@@ -67,7 +68,9 @@ def message(dsn: str) -> str:
 
 def test_a_message_and_its_life(run: Run, message: str) -> None:
     shown = run("message", "show", message)
-    assert (shown["account"], shown["status"], shown["price"]) == ("acme", "FAILED", "0.1200")
+    assert (shown["account"], shown["status"], shown["price"]) == ("acme", "FAILED", "0.1000")
+    # What the customer paid, less refunds, less what the carrier takes: here a loss.
+    assert (shown["carrier_cost"], shown["margin"]) == ("0.1300", "-0.0300")
     steps = run("message", "timeline", message)["timeline"]
     assert [step["what"] for step in steps] == [
         "accepted", "submitted", "attempt 1 submitted", "retry", "FAILED",

@@ -31,13 +31,16 @@ async def world(dsn: str) -> AsyncIterator[World]:
         yield made
 
 
-async def submit(world: World, *, provider_id: str = "p1", **changes: Any) -> Envelope:
+async def submit(
+    world: World, *, provider_id: str | tuple[str, ...] = "p1", **changes: Any
+) -> Envelope:
     """A message that route 1 has just accepted."""
     values = {"lane": "otp", "plan": [1, 2]} | changes
     strategy_id = values.pop("strategy_id", 1)
     envelope = msgspec.structs.replace(await world.message(**values), strategy_id=strategy_id)
+    ids = (provider_id,) if isinstance(provider_id, str) else provider_id
     async with world.pool.acquire() as connection, connection.transaction():
-        await commit_answers(connection, world.context(), [world.answer(envelope, provider_id)])
+        await commit_answers(connection, world.context(), [world.answer(envelope, *ids)])
     return envelope
 
 
@@ -145,6 +148,8 @@ async def test_a_receipt_in_time_leaves_nothing_to_do(world: World) -> None:
         {"strategy_id": 0},
         {"registered_delivery": 0},
         {"valid_until_us": 1},
+        # A long message: no other carrier could complete what this one has of it.
+        {"provider_id": ("p1", "p2")},
     ],
 )
 async def test_nothing_is_waited_for_where_none_may_take_over(

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from tests.pipeline.world import data_plane_pool
-from tests.reports.world import PRICE, ZONE, Traffic, by_cursor, minutes, portal
+from tests.reports.world import PRICE, ZONE, Traffic, ask_cursor, by_cursor, minutes, portal
 
 from cpaas.reports import figures
 from cpaas.reports.days import begin_of, full_hour, today
 from cpaas.reports.fold import fold
-from cpaas.reports.statement import ask, ask_cursor, micros
+from cpaas.reports.statement import ask, micros
 from cpaas.reports.summary import summarise
 from cpaas.reports.types import Figures
 

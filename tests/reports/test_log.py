@@ -7,13 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 from tests.pipeline.world import data_plane_pool
-from tests.reports.world import ZONE, Traffic, by_cursor, minutes, portal
+from tests.reports.world import ZONE, Traffic, ask_cursor, by_cursor, minutes, portal
 
 from cpaas.kit.ids import new_id
 from cpaas.reports import log
 from cpaas.reports.check import read_filter
 from cpaas.reports.log_queries import bounds, page
-from cpaas.reports.statement import ask, ask_cursor
+from cpaas.reports.statement import ask
 from cpaas.reports.types import LogFilter, LogPage
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -75,6 +75,14 @@ async def set_low_balance(connection: asyncpg.Connection, account_id: int, mark_
     )
 
 
+async def low_balance_mark(connection: asyncpg.Connection, account_id: int) -> int:
+    """The balance below which the account is told; 0 = never, also without a wallet."""
+    mark: int | None = await connection.fetchval(
+        "SELECT low_balance_micro FROM wallet WHERE account_id = $1", account_id
+    )
+    return mark or 0
+
+
 # --- prices -----------------------------------------------------------------------------------
 
 

@@ -52,7 +52,9 @@ def debit(
 
     async def work(connection: Any) -> int:
         account = await acting.account_named(connection, name)
-        return await wallet.debit(connection, account.id, micro, actor=acting.actor(), note=note)
+        new = await wallet.debit(connection, account.id, micro, actor=acting.actor(), note=note)
+        await _tell_if_low(connection, account.id, -micro, new)
+        return new
 
     _balance(name, acting.change(work), json=json)
 
@@ -71,7 +73,9 @@ def adjust(
 
     async def work(connection: Any) -> int:
         account = await acting.account_named(connection, name)
-        return await wallet.adjust(connection, account.id, micro, actor=acting.actor(), note=note)
+        new = await wallet.adjust(connection, account.id, micro, actor=acting.actor(), note=note)
+        await _tell_if_low(connection, account.id, micro, new)
+        return new
 
     _balance(name, acting.change(work), json=json)
 
@@ -203,6 +207,14 @@ def statement(
             ("closing" if found.closed else "now", "", money.show(found.closing_micro)),
         ],
     )
+
+
+async def _tell_if_low(connection: Any, account_id: int, amount: int, balance: int) -> None:
+    from cpaas.pipeline.low_balance import tell_of_booking
+
+    defaults: dict[str, object] = {"currency": _currency()}
+    now_us = time.time_ns() // 1000
+    await tell_of_booking(connection, account_id, amount, balance, defaults, now_us)
 
 
 def _currency() -> str:

@@ -15,7 +15,8 @@ HOUR_US: Final = 3_600_000_000
 #: scheduled up to 30 days ahead, valid for 3 days.
 REACH_US: Final = 34 * 24 * HOUR_US
 LETTERS_MAX: Final = 200
-BATCH_MAX: Final = 500
+#: messages that one turn of the walk looks at: some ten milliseconds of reading.
+WALK_ROWS: Final = 20_000
 _TEXT: Final = "Its validity ended before it could be sent."
 _log = get_logger(__name__)
 
@@ -54,18 +55,31 @@ def _messages(payload: bytes) -> list[Outgoing]:
     return envelope.messages
 
 
-async def sweep_overdue(connection: Any, context: Context) -> int:
-    """End QUEUED messages an hour beyond their validity that no walk has met; returns how many.
+class OverdueWalk:
+    """The sweep over QUEUED messages an hour beyond their validity that no queue has met.
 
-    It reads every message that may still wait, so it is for when some are known to be stranded.
+    A safety net: it walks all messages that may still wait, some at a time, and never ends.
     """
-    lowest = lowest_at((context.now_us - REACH_US) // 1000).bytes
-    ids = await queries.overdue(connection, lowest, context.now_us - HOUR_US, BATCH_MAX)
-    finishes = [
-        Finish(one, "EXPIRED", context.now_us, error_code="expired", error=_TEXT, refund="always")
-        for one in ids
-    ]
-    ended = await end_waiting(connection, context, finishes)
-    if ended:
-        _log.error("overdue_messages_ended", messages=len(ended))
-    return len(ids)
+
+    def __init__(self, rows: int = WALK_ROWS) -> None:
+        self._rows = rows
+        self._after = b""
+
+    async def sweep(self, connection: Any, context: Context) -> int:
+        """Look at the next messages, from the oldest again after the last; how many ended."""
+        begin = lowest_at((context.now_us - REACH_US) // 1000).bytes
+        end = lowest_at((context.now_us - HOUR_US) // 1000).bytes
+        ids, reached = await queries.overdue(
+            connection, max(self._after, begin), end, context.now_us - HOUR_US, self._rows
+        )
+        self._after = reached or b""
+        finishes = [
+            Finish(
+                one, "EXPIRED", context.now_us, error_code="expired", error=_TEXT, refund="always"
+            )
+            for one in ids
+        ]
+        ended = await end_waiting(connection, context, finishes)
+        if ended:
+            _log.error("overdue_messages_ended", messages=len(ended))
+        return len(ended)

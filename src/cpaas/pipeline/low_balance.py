@@ -7,8 +7,10 @@ notice, never money.
 from collections.abc import Sequence
 from typing import Any
 
+from cpaas.billing.queries import low_balance_mark
 from cpaas.broker.embedded import publish
 from cpaas.kit.money import show
+from cpaas.snapshot.load import EMPTY, load
 from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import BALANCE_LOW, account_event, event_items, event_wanted
 
@@ -26,3 +28,19 @@ async def tell(
             }  # fmt: skip
             items += event_items(account_id, [account_event(BALANCE_LOW, data, now_us)])
     await publish(connection, items)
+
+
+async def tell_of_booking(
+    connection: Any, account_id: int, amount_micro: int, balance_micro: int,
+    defaults: dict[str, object], now_us: int,
+) -> None:  # fmt: skip
+    """The same for an operator's booking of `amount_micro`, in its transaction.
+
+    `defaults`: currency, where no setting says so. Reads what it needs, since commands hold no
+    snapshot.
+    """
+    mark = await low_balance_mark(connection, account_id)
+    if balance_micro < mark <= balance_micro - amount_micro:
+        wanted = {"webhook_endpoint", "platform_setting"}
+        snapshot = await load(connection, EMPTY, wanted, defaults)
+        await tell(connection, snapshot, [(account_id, balance_micro, mark)], now_us)

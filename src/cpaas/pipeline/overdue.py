@@ -10,7 +10,6 @@ from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
 from cpaas.messages.types import Finish
 from cpaas.pipeline import recover_queries
-from cpaas.pipeline.expiry import sweep_overdue
 from cpaas.pipeline.receipts import apply_receipts
 from cpaas.pipeline.recover_queries import Unmatched
 from cpaas.pipeline.transitions import Context, finish
@@ -90,12 +89,14 @@ async def sweep_silent(
 
 
 async def sweep_stranded(connection: Any, context: Context) -> int:
-    """Report QUEUED messages that no queue holds; they end when their validity is long over."""
+    """Report QUEUED messages that no queue holds; `OverdueWalk` ends them after their validity.
+
+    Reads two days of messages, so once a day is enough.
+    """
     lowest = lowest_at((context.now_us - ACCEPTED_BEFORE_US) // 1000).bytes
     missing = await recover_queries.stranded(connection, lowest)
     if missing:
         _log.error("messages_without_queue_item", messages=missing)
-        await sweep_overdue(connection, context)
     return missing
 
 

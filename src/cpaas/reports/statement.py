@@ -81,16 +81,3 @@ async def ask(connection: Any, question: Question[T]) -> T:
     except StopIteration as ended:
         answer: T = ended.value
         return answer
-
-
-def ask_cursor(cursor: Any, question: Question[T]) -> T:
-    """The answer, by a cursor of Django's or psycopg's."""
-    rows: Rows | None = None
-    try:
-        while True:
-            statement = next(question) if rows is None else question.send(rows)
-            cursor.execute(statement.text, list(statement.args))
-            rows = cursor.fetchall()
-    except StopIteration as ended:
-        answer: T = ended.value
-        return answer

@@ -1,5 +1,6 @@
 """The full editor of a user: one form in tabs, saved all or nothing by the features' writers."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from cpaas.consoles.shared.runtime import acting, change, look, runtime
 from cpaas.kit.errors import InputError
 from cpaas.kit.guard import Guard
 from cpaas.kit.secrets import KeyKind, Keyring
+from cpaas.pipeline.low_balance import tell_of_booking
 from cpaas.routes import queries as route_queries
 from cpaas.webhooks.settings import put_endpoint
 
@@ -212,6 +214,9 @@ def book(request: HttpRequest, account_id: int) -> HttpResponse:
             if not note.strip():
                 raise InputError("a debit needs a reason", "say why in the note", "note")
             new = await wallet.adjust(connection, account_id, -micro, actor=actor, note=note)
+            currency: dict[str, object] = {"currency": runtime().settings.currency}
+            now_us = time.time_ns() // 1000
+            await tell_of_booking(connection, account_id, -micro, new, currency, now_us)
         else:
             new = await wallet.credit(connection, account_id, micro, actor=actor, note=note)
         return micro, new

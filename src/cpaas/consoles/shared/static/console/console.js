@@ -66,6 +66,12 @@
     openTab((faulty || named || panels[0]).dataset.panel);
   }
 
+  // A link to another tab of the page that is open already.
+  addEventListener("hashchange", () => {
+    const panel = all("[data-panel]").find((one) => `#${one.dataset.panel}` === location.hash);
+    if (panel) openTab(panel.dataset.panel);
+  });
+
   function copyText(button) {
     const source = document.querySelector(button.dataset.copy);
     const text = source.value ?? source.textContent;
