@@ -20,8 +20,10 @@ from tests.journeys.platform import Platform, until
 
 from cpaas import config
 from cpaas.cli.db_server import alone
+from cpaas.cli.db_upgrade import FOLDER
 from cpaas.cli.drill.course import at_carrier
 from cpaas.db import schema_version
+from cpaas.db.archive import ArchiveReader
 from cpaas.kit.secrets import Keyring
 from cpaas.simulators.drill.carrier import Line
 from cpaas.simulators.drill.journal import lines
@@ -163,27 +165,52 @@ def destroy(platform: Platform) -> None:
     shutil.rmtree(platform.home / "h")
 
 
+def old_database(platform: Platform) -> config.Settings:
+    """A home whose database has the first schema and one account."""
+    settings = config.load(platform.environment)
+    settings.home.mkdir(mode=0o711)
+    Keyring.load_or_make(settings.keyring)
+
+    async def make() -> None:
+        async with alone(settings):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "django", "migrate", "schema", "0001",
+                "--settings", "cpaas.schema.settings",
+                env={**platform.environment, "CPAAS_DSN": settings.dsn()},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            # What follows a migration is of today's code, and lacks today's tables.
+            await process.wait()
+            assert await schema_version.applied(settings.dsn()) == ["0001_initial"]
+            with psycopg.connect(settings.dsn()) as connection:
+                connection.execute("INSERT INTO account (name) VALUES ('old')")
+
+    asyncio.run(make())
+    return settings
+
+
+def test_up_saves_an_old_database_before_it_migrates() -> None:
+    platform = Platform(CPAAS_SANDBOX="off")
+    try:
+        settings = old_database(platform)
+        platform.up()
+        dsn = platform.cpaas("db", "shell-dsn")["dsn"]
+        assert asyncio.run(schema_version.applied(dsn)) == schema_version.known()
+        (saved,) = (settings.home / FOLDER).iterdir()
+        assert ArchiveReader(saved).manifest.migrations == ["0001_initial"]
+        platform.cpaas("down")
+        # Nothing to apply, nothing to save.
+        platform.up()
+        assert list((settings.home / FOLDER).iterdir()) == [saved]
+    finally:
+        platform.down()
+
+
 def test_an_old_database_is_saved_and_brought_up_to_date(tmp_path: Path) -> None:
     platform = Platform(CPAAS_SANDBOX="off")
     try:
-        settings = config.load(platform.environment)
-        settings.home.mkdir(mode=0o711)
-        Keyring.load_or_make(settings.keyring)
-
-        async def old() -> None:
-            async with alone(settings):
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "django", "migrate", "schema", "0001",
-                    "--settings", "cpaas.schema.settings",
-                    env={**platform.environment, "CPAAS_DSN": settings.dsn()},
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )  # fmt: skip
-                # What follows a migration is of today's code, and lacks today's tables.
-                await process.wait()
-                assert await schema_version.applied(settings.dsn()) == ["0001_initial"]
-
-        asyncio.run(old())
+        settings = old_database(platform)
         done = platform.cpaas("db", "upgrade")
         assert done["applied"] == schema_version.known()[1:]
         file = Path(done["backup"])

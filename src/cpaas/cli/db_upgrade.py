@@ -1,6 +1,7 @@
 """Brings a stopped platform's database to this version, after a backup that the way back needs."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import asyncpg
 from cpaas.cli import output
 from cpaas.cli.db_backup import backup, named
 from cpaas.cli.db_server import alone
-from cpaas.cli.queries import live_instances
+from cpaas.cli.queries import has_accounts, live_instances
 from cpaas.config import Settings
 from cpaas.db import migrate, schema_version
 from cpaas.supervisor import lock
@@ -30,22 +31,59 @@ async def upgrade(settings: Settings, path: Path | None) -> dict[str, Any]:
             await _refuse_running(dsn)
         before = await schema_version.applied(dsn)
         schema_version.refuse_newer("the database", before)
-        missing = [name for name in schema_version.known() if name not in before]
+        missing = _missing(before)
         if not missing:
             return {"applied": [], "backup": None}
-        place = path
-        if place is None:
-            place = settings.home / FOLDER
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        saved = named(place, dt.datetime.now(dt.UTC))
-        await backup(settings, saved)
+        saved = await _save(settings, path)
         output.step(f"saved in {saved}")
         try:
             await migrate.migrate(dsn, output.step)
         except Exception:
-            output.step(f"the way back: `cpaas db restore {saved} --force` with the old version")
+            output.step(way_back(saved))
             raise
     return {"applied": missing, "backup": str(saved)}
+
+
+async def save_before_start(settings: Settings) -> Path | None:
+    """Before `up` migrates what somebody has worked with: a backup, as `upgrade` makes it.
+
+    None if there is nothing to apply, or nothing to lose. Errors: DatabaseError, CliError.
+    """
+    dsn = settings.dsn()
+    before = await schema_version.applied(dsn)
+    schema_version.refuse_newer("the database", before)
+    if not before or not _missing(before) or not await _holds_something(dsn):
+        return None
+    if not settings.embedded:
+        await _refuse_running(dsn)
+    return await _save(settings, None)
+
+
+def way_back(saved: Path) -> str:
+    """What a person does whose migration failed."""
+    return f"the way back: `cpaas db restore {saved} --force` with the old version"
+
+
+def _missing(before: Sequence[str]) -> list[str]:
+    return [name for name in schema_version.known() if name not in before]
+
+
+async def _save(settings: Settings, path: Path | None) -> Path:
+    place = path
+    if place is None:
+        place = settings.home / FOLDER
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    saved = named(place, dt.datetime.now(dt.UTC))
+    await backup(settings, saved)
+    return saved
+
+
+async def _holds_something(dsn: str) -> bool:
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        return await has_accounts(connection)
+    finally:
+        await connection.close()
 
 
 async def _refuse_running(dsn: str) -> None:

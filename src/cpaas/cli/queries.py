@@ -174,3 +174,9 @@ async def live_instances(connection: asyncpg.Connection) -> list[str]:
            WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '15 seconds' ORDER BY 1"""
     )
     return [row[0] for row in rows]
+
+
+async def has_accounts(connection: asyncpg.Connection) -> bool:
+    """Whether somebody has worked with this database: an account exists, whatever its state."""
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM account)")
+    return found

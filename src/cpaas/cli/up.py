@@ -71,7 +71,7 @@ class Teller(msgspec.Struct, frozen=True):
 
 
 async def _run(settings: Settings, teller: Teller) -> None:
-    from cpaas.cli import bootstrap
+    from cpaas.cli import bootstrap, db_upgrade
     from cpaas.kit import log
     from cpaas.supervisor.programs import programs
     from cpaas.supervisor.supervise import Supervisor
@@ -83,10 +83,19 @@ async def _run(settings: Settings, teller: Teller) -> None:
         teller.step("preparing accounts and settings")
         made.append(await bootstrap.bootstrap(settings, dsn))
 
+    async def save(settings: Settings) -> str:
+        saved = await db_upgrade.save_before_start(settings)
+        if saved is None:
+            return ""
+        teller.step(f"the database is of an older version: saved in {saved}")
+        return db_upgrade.way_back(saved)
+
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    supervisor = Supervisor(settings, programs(settings), prepare=prepare, report=teller.step)
+    supervisor = Supervisor(
+        settings, programs(settings), save=save, prepare=prepare, report=teller.step
+    )
     told = False
 
     def ready() -> None:

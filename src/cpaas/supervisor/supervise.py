@@ -34,6 +34,8 @@ PARTITIONS_EVERY_SECONDS = 3600.0
 LEFTOVER_POLL_SECONDS = 0.5
 
 Prepare = Callable[[Settings, str], Awaitable[None]]
+# Called before the schema changes; tells the way back from a migration that fails, "" = none.
+Save = Callable[[Settings], Awaitable[str]]
 
 log = get_logger("supervisor")
 
@@ -46,11 +48,13 @@ class Supervisor:
         settings: Settings,
         programs: Sequence[Program],
         *,
+        save: Save,
         prepare: Prepare,
         report: Report,
         back_off_first_seconds: float = 1.0,
     ) -> None:
         self._settings = settings
+        self._save = save
         self._prepare = prepare
         self._report = report
         self._lock = Lock(settings.run)
@@ -102,8 +106,7 @@ class Supervisor:
         else:
             await server.wait_ready(self._settings, seconds_max=10)
         dsn = self._settings.dsn()
-        self._report("migrating the database")
-        await migrate.migrate(dsn, lambda line: self._report(f"migrating: {line}"))
+        await self._migrate(dsn)
         await self._prepare(self._settings, dsn)
         self._known = await obey.read_once(dsn)
         for keeper in self._services:
@@ -113,6 +116,16 @@ class Supervisor:
         keepers = {keeper.program.name: keeper for keeper in self._services}
         self._tasks.append(background(obey.obey(dsn, keepers, self._known), "obey"))
         self._tasks.append(background(_make_partitions_hourly(dsn), "partitions"))
+
+    async def _migrate(self, dsn: str) -> None:
+        way_back = await self._save(self._settings)
+        self._report("migrating the database")
+        try:
+            await migrate.migrate(dsn, lambda line: self._report(f"migrating: {line}"))
+        except Exception:
+            if way_back:
+                self._report(way_back)
+            raise
 
     async def _outwait_killed_run(self) -> None:
         """Lets the services of a supervisor that was killed end, which they do by themselves."""
