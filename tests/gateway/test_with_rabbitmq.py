@@ -3,19 +3,22 @@
 from typing import Any
 
 import aio_pika
-from tests.gateway.harness import Gateway, gateway_world, routed_to, smsc, until
+from tests.gateway.harness import SUBMIT, Gateway, gateway_world, routed_to, smsc, until
 from tests.pipeline.world import INSTANCE
 from tests.rabbitmq_node import RabbitNode
 
 from cpaas.broker.base import Broker
 from cpaas.broker.rabbitmq import RabbitBroker
 from cpaas.broker.topology import gateway_queue
+from cpaas.config import QueueType
 from cpaas.snapshot.types import Route
 
 
-def broker_of(node: RabbitNode, dsn: str) -> Any:
+def broker_of(node: RabbitNode, dsn: str, queue_type: QueueType = "classic") -> Any:
     def make(pool: Any) -> Broker:
-        return RabbitBroker(pool, dsn, INSTANCE, url=node.url, queue_type="classic", name="gateway")
+        return RabbitBroker(
+            pool, dsn, INSTANCE, url=node.url, queue_type=queue_type, name="gateway"
+        )
 
     return make
 
@@ -57,3 +60,46 @@ async def test_messages_go_through_rabbitmq_and_none_is_consumed_for_a_dead_link
         await world.settled(DELIVERED=150)
         async with smsc(port=port):
             await has_consumers(world, rabbitmq, first, 1)
+
+
+async def test_messages_go_their_whole_way_through_quorum_queues(
+    dsn: str, rabbitmq: RabbitNode
+) -> None:
+    async with smsc() as (carrier, port):
+        route = routed_to(port)
+        queues = (SUBMIT, gateway_queue(route.name))
+        # The node is shared, and a queue keeps the type that it was declared with.
+        await delete(rabbitmq, *queues)
+        made = broker_of(rabbitmq, dsn, "quorum")
+        async with gateway_world(dsn, broker=made) as world:
+            world.configure(route)
+            await world.send(30, each=10)
+            await world.settled(DELIVERED=30)
+            gauges = dict(world.broker.gauges())
+            assert gauges["cpaas_broker_items_relayed"] >= 2
+            assert world.broker.details()["queue"] == {
+                "carrier": "rabbitmq", "up": True, "error": "",
+            }  # fmt: skip
+            assert carrier.stats.submits == 30
+            for queue in queues:
+                assert await is_quorum(rabbitmq, queue)
+            await world.money_adds_up()
+        await delete(rabbitmq, *queues)
+
+
+async def delete(node: RabbitNode, *queues: str) -> None:
+    async with await aio_pika.connect(node.url) as connection:
+        channel = await connection.channel()
+        for queue in queues:
+            await channel.queue_delete(queue)
+
+
+async def is_quorum(node: RabbitNode, queue: str) -> bool:
+    """A declaration with another type is refused by the server, which tells the present one."""
+    async with await aio_pika.connect(node.url) as connection:
+        channel = await connection.channel()
+        try:
+            await channel.declare_queue(queue, durable=True, arguments={"x-queue-type": "classic"})
+        except aio_pika.exceptions.ChannelPreconditionFailed as error:
+            return "current is 'quorum'" in str(error) or "the value 'quorum'" in str(error)
+        return False

@@ -112,9 +112,9 @@ def _run(
         "CPAAS_UNKNOWN_OUTCOME_SECONDS": str(UNKNOWN_OUTCOME_SECONDS),
         "CPAAS_RESTART_SECONDS_MAX": "1",
         "CPAAS_RABBITMQ": "on" if queue == "rabbitmq" else "off",
+        # Nobody opens a page of the copy.
+        "CPAAS_CONSOLES": "off",
     }
-    if queue == "rabbitmq":
-        options["CPAAS_RABBITMQ"] = "on"
     with contextlib.ExitStack() as stack:
         database = None
         if "database" in wishes.victims:
