@@ -416,3 +416,25 @@ async def test_the_loop_brings_a_dead_senders_otp_back(world: World) -> None:
             await asyncio.sleep(0.05)
     running.cancel()
     assert await world.kinds(sent) == ["unknown_outcome", "resent"]
+
+
+async def test_an_rcs_message_is_asked_for_by_its_own_id_at_once(world: World) -> None:
+    """Its hub refuses a second message of one id, so going again cannot make two."""
+    sent = await unknown_message(world)
+    await world.pool.execute("UPDATE message SET channel = 'rcs', fallback = '[]'")
+    await decide(world)
+    assert await world.kinds(sent) == ["unknown_outcome", "repeated"]
+    (row,) = await world.pool.fetch("SELECT queue, payload FROM queue_item")
+    again = unpack(row["payload"])
+    assert (row["queue"], again.plan) == ("submit_smpp1", [1])
+    assert (again.messages[0].id, again.messages[0].attempt) == (sent.messages[0].id, 2)
+    assert again.in_fallback, "its fallback follows all the same"
+
+
+async def test_an_rcs_message_whose_route_is_off_waits_like_any_other(world: World) -> None:
+    sent = await unknown_message(world)
+    await world.pool.execute("UPDATE message SET channel = 'rcs'")
+    world.snapshot = snapshot(routes=[route(1, active=False), route(2)])
+    await wait_is_over(world)
+    await decide(world)
+    assert await world.kinds(sent) == ["unknown_outcome", "given_up"]

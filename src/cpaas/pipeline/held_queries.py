@@ -25,7 +25,7 @@ ITEM_IDS_SKIPPED = 1_000_000_000
 _LEFT = """m.id, m.account_id, m.route_id, m.attempt, m.channel, m.lane, m.recipient, m.sender,
   m.body, m.encoding, m.segments, m.created_at, m.valid_until, m.claimed_at, m.price_micro,
   m.country, m.reference, m.webhook_url, m.is_test, m.campaign_id, m.rule_id, m.decision,
-  m.dlt::text, m.content::text"""
+  m.dlt::text, m.content::text, m.fallback IS NOT NULL"""
 
 
 async def hold_messages(connection: Any, now_us: int) -> list[tuple[bytes, int, int, str]]:

@@ -36,6 +36,7 @@ class Left(msgspec.Struct, frozen=True):
     decision: str
     dlt: str | None
     content: str | None
+    in_fallback: bool
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ async def left(connection: Any, ids: Sequence[bytes]) -> list[Left]:
         """SELECT id, account_id, route_id, attempt, channel, lane, recipient, sender, body,
              encoding, segments, created_at, valid_until, claimed_at, price_micro, country,
              reference, webhook_url, is_test, campaign_id, rule_id, decision, dlt::text,
-             content::text
+             content::text, fallback IS NOT NULL
            FROM message WHERE id = any($1) AND id >= $2 AND id <= $3 AND status = 'SENDING'
              AND NOT EXISTS (SELECT FROM held_message h WHERE h.message_id = message.id)""",
         list(ids), min(ids), max(ids),

@@ -11,7 +11,7 @@ import msgspec
 
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
-from cpaas.broker.topology import submit_queue
+from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.kit.ids import lowest_at
 from cpaas.messages import queries
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Channel, Envelope, Lane, Outgoing, pack
@@ -34,6 +34,8 @@ PATIENCE_US: Final = 3_600 * SECOND_US
 LEFT_MAX: Final = 5_000
 #: ended instances swept at once.
 DEAD_MAX: Final = 100
+#: channels whose carriers refuse a second message of one id: asking again cannot make two.
+REPEATABLE: Final = frozenset({"rcs"})
 
 
 async def sweep_dead(
@@ -119,9 +121,13 @@ async def _sweep_page(
     adopted = [row for row in rows if row.id in fitting]
     again: list[Left] = []
     ended: list[Left] = []
+    repeated: list[Left] = []
     up = await recover_queries.routes_up(connection) if len(adopted) < len(rows) else set()
     for row in rows:
         if row.id in fitting:
+            continue
+        if _repeatable(context, row):
+            repeated.append(row)
             continue
         resend = _goes_again(context, row, partly=row.id in known)
         if not resend and not _could_be_told(context, row, up):
@@ -131,10 +137,19 @@ async def _sweep_page(
     await adopt.keep_parts(connection, context, adopted, fitting, known)
     await adopt_all(connection, context, adopted, fitting)
     await _apply(connection, context, again=again, ended=ended)
-    decided = {row.id for row in (*adopted, *again, *ended)}
-    waits.forget((row.id, row.attempt) for row in (*adopted, *again, *ended))
+    await _repeat(connection, context, repeated)
+    done = (*adopted, *again, *ended, *repeated)
+    decided = {row.id for row in done}
+    waits.forget((row.id, row.attempt) for row in done)
     settled = _next(after, events, waiting={row.id for row in rows} - decided)
     return _Page(settled, events[-1].id, full=len(events) >= BATCH_MAX)
+
+
+def _repeatable(context: Context, row: Left) -> bool:
+    """Whether the very carrier that may have it can be asked by sending the same id again."""
+    route = context.snapshot.routes.get(row.route_id)
+    good = route is not None and route.active and row.valid_until_us > context.now_us
+    return good and row.channel in REPEATABLE
 
 
 def _could_be_told(context: Context, row: Left, up: set[int]) -> bool:
@@ -210,6 +225,23 @@ async def _apply(
     await embedded.publish(connection, [item_again(context, row) for row in resent])
 
 
+async def _repeat(connection: Any, context: Context, rows: Sequence[Left]) -> None:
+    """Each goes once more to the carrier that may have it, by the same route and under one id."""
+    if not rows:
+        return
+    wanted = [Finish(row.id, "QUEUED", context.now_us, row.attempt) for row in rows]
+    applied = {one.finish.id for one in await finish(connection, context, wanted)}
+    taken = [row for row in rows if row.id in applied]
+    text = "Sent again under the same id: the carrier refuses it if it has the first."
+    await queries.note(connection, [_note(context, row, "repeated", text) for row in taken])
+    items = []
+    for row in taken:
+        item = item_again(context, row, plan=[row.route_id])
+        queue = gateway_queue(context.snapshot.routes[row.route_id].name)
+        items.append(msgspec.structs.replace(item, queue=queue))
+    await embedded.publish(connection, items)
+
+
 def _cost(context: Context, row: Left) -> int:
     each = context.snapshot.carrier_cost(row.route_id, row.recipient.removeprefix("+"))
     return 0 if row.is_test else (each or 0) * row.segments
@@ -219,7 +251,7 @@ def _note(context: Context, row: Left, kind: str, text: str) -> Note:
     return Note(row.id, row.account_id, context.now_us, kind, text, row.attempt, row.route_id)
 
 
-def item_again(context: Context, row: Left) -> NewItem:
+def item_again(context: Context, row: Left, plan: Sequence[int] = ()) -> NewItem:
     """The message as it was accepted, back at the beginning of its channel's way."""
     lane = msgspec.convert(row.lane, Lane)
     outgoing = Outgoing(
@@ -230,7 +262,8 @@ def item_again(context: Context, row: Left) -> NewItem:
     )  # fmt: skip
     envelope = Envelope(
         VERSION, context.snapshot.version, row.account_id, msgspec.convert(row.channel, Channel),
-        lane, row.is_test, row.campaign_id, [], 0, "", 0, [outgoing],
+        lane, row.is_test, row.campaign_id, list(plan), 0, "", 0, [outgoing],
+        in_fallback=row.in_fallback,
     )  # fmt: skip
     queue = submit_queue(row.channel)
     return NewItem(queue, LANE_NUMBER[lane], row.account_id, 1, pack(envelope))
