@@ -111,8 +111,8 @@ def test_the_project_stands_alone() -> None:
 
 def test_every_dependency_is_explained() -> None:
     page = (ROOT / "docs/decisions/0002-dependencies.md").read_text()
-    for line in (ROOT / "requirements.in").read_text().split():
-        name = re.split(r"[\[<>=,]", line)[0]
+    for line in (ROOT / "requirements.in").read_text().splitlines():
+        name = re.split(r"[\[<>=,; ]", line)[0]
         assert name in page, f"{name}: say in docs/decisions/0002-dependencies.md why it is used"
 
 

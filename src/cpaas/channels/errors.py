@@ -66,6 +66,11 @@ _ALL: Final = (
     ),
     CarrierError("opted_out", "reject", "The recipient does not want messages of this sender."),
     CarrierError("undeliverable", "fail", "The carrier could not deliver it.", refunds=False),
+    # Calls: what is not answered costs nothing, and is never dialled again.
+    CarrierError("busy", "fail", "The called number is busy."),
+    CarrierError("no_answer", "fail", "Nobody answered the call."),
+    CarrierError("declined", "fail", "The call was declined."),
+    CarrierError("call_cancelled", "fail", "The call was ended before it was answered."),
     CarrierError("expired_at_carrier", "fail", "It expired at the carrier.", refunds=False),
     CarrierError("unknown_outcome", "unknown", "The carrier's answer never came.", refunds=False),
 )  # fmt: skip
