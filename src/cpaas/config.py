@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from cpaas.config_values import ConfigError, Network, Option, parse, with_login
+from cpaas.config_values import ConfigError, Doc, Network, Option, parse, port, with_login
 
 PREFIX = "CPAAS_"
 FILE_NAME = "cpaas.toml"
@@ -37,19 +37,6 @@ OTHER_NAMES = frozenset(
         "CPAAS_SOAK_MINUTES",
     }
 )
-
-
-class Doc(msgspec.Struct, frozen=True):
-    """What the reference page and an error message say about one option."""
-
-    help: str
-    unit: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-def _port(help_text: str) -> Doc:
-    return Doc(help_text, unit="port", minimum=1, maximum=65535)
 
 
 def _project_root() -> Path:
@@ -83,16 +70,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             maximum=50000,
         ),
     ] = 0
-    core_port: Annotated[int, _port("REST API (cpaas-core).")] = 8081
-    sms_port: Annotated[int, _port("Carriers' HTTP callbacks for SMS (cpaas-sms).")] = 8082
-    whatsapp_port: Annotated[int, _port("WhatsApp webhooks (cpaas-whatsapp).")] = 8083
-    rcs_port: Annotated[int, _port("RCS webhooks (cpaas-rcs).")] = 8084
-    voice_port: Annotated[int, _port("Voice (cpaas-voice).")] = 8085
-    admin_port: Annotated[int, _port("Admin Dashboard (cpaas-admin).")] = 8087
-    portal_port: Annotated[int, _port("User Portal (cpaas-portal).")] = 8088
-    smpp_port: Annotated[int, _port("SMPP server for customers.")] = 2775
+    core_port: Annotated[int, port("REST API (cpaas-core).")] = 8081
+    sms_port: Annotated[int, port("Carriers' HTTP callbacks for SMS (cpaas-sms).")] = 8082
+    whatsapp_port: Annotated[int, port("WhatsApp webhooks (cpaas-whatsapp).")] = 8083
+    rcs_port: Annotated[int, port("RCS webhooks (cpaas-rcs).")] = 8084
+    voice_port: Annotated[int, port("Voice (cpaas-voice).")] = 8085
+    admin_port: Annotated[int, port("Admin Dashboard (cpaas-admin).")] = 8087
+    portal_port: Annotated[int, port("User Portal (cpaas-portal).")] = 8088
+    smpp_port: Annotated[int, port("SMPP server for customers.")] = 2775
     smpp_tls_port: Annotated[
-        int, _port("SMPP server for customers over TLS; only with a certificate.")
+        int, port("SMPP server for customers over TLS; only with a certificate.")
     ] = 3550
     smpp_tls_certificate: Annotated[
         Path, Doc("Certificate chain (PEM) of the SMPP server; empty: no TLS.", unit="file")
@@ -109,12 +96,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             maximum=90,
         ),
     ] = 7
-    smsc_port: Annotated[int, _port("Simulated SMSC of the sandbox (SMPP).")] = 2776
-    smsc_control_port: Annotated[int, _port("Control and health of the simulated SMSC.")] = 2778
-    postgres_port: Annotated[int, _port("Embedded PostgreSQL, on 127.0.0.1 only.")] = 5433
-    rabbitmq_port: Annotated[int, _port("Private RabbitMQ node (AMQP), on 127.0.0.1 only.")] = 5673
-    rabbitmq_dist_port: Annotated[int, _port("The same, for its own commands.")] = 5674
-    rabbitmq_epmd_port: Annotated[int, _port("The same, for its port mapper.")] = 4370
+    smsc_port: Annotated[int, port("Simulated SMSC of the sandbox (SMPP).")] = 2776
+    smsc_control_port: Annotated[int, port("Control and health of the simulated SMSC.")] = 2778
+    postgres_port: Annotated[int, port("Embedded PostgreSQL, on 127.0.0.1 only.")] = 5433
+    rabbitmq_port: Annotated[int, port("Private RabbitMQ node (AMQP), on 127.0.0.1 only.")] = 5673
+    rabbitmq_dist_port: Annotated[int, port("The same, for its own commands.")] = 5674
+    rabbitmq_epmd_port: Annotated[int, port("The same, for its port mapper.")] = 4370
     sandbox: Annotated[
         bool, Doc("Makes a test account, a simulated SMSC and the routes between them.")
     ] = True
@@ -126,6 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             unit="CIDR list",
         ),
     ] = ()
+    callback_url: Annotated[
+        str, Doc("Public address of carriers' callbacks, if it is another.")
+    ] = ""
     trusted_proxies: Annotated[
         tuple[Network, ...],
         Doc("Proxies whose X-Forwarded-For names the client's address.", unit="CIDR list"),

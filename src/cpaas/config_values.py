@@ -13,6 +13,20 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ON, _OFF = {"on", "true", "yes", "1"}, {"off", "false", "no", "0"}
 
 
+class Doc(msgspec.Struct, frozen=True):
+    """What the reference page and an error message say about one option."""
+
+    help: str
+    unit: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+def port(help_text: str) -> Doc:
+    """What is said about a port."""
+    return Doc(help_text, unit="port", minimum=1, maximum=65535)
+
+
 class ConfigError(Exception):
     """A setting cannot be used: says which, what it holds and what is allowed."""
 

@@ -14,6 +14,7 @@ from tests.pipeline.world import route as plain_route
 from cpaas.broker import embedded
 from cpaas.broker.base import Broker, NewItem
 from cpaas.broker.embedded import EmbeddedBroker
+from cpaas.channels.base import Tools
 from cpaas.channels.registry import CHANNELS
 from cpaas.gateway.host import Host
 from cpaas.gateway.inbound import InboundKeeper
@@ -26,6 +27,15 @@ from cpaas.simulators.smsc import SimulatedSmsc, SmscSettings
 from cpaas.snapshot.types import Route
 
 SUBMIT = "cpaas.sms.submit"
+
+
+def no_tools(**given: Any) -> Tools:
+    """What a channel that needs nothing of its host gets."""
+    usual: dict[str, Any] = {
+        "identity": lambda _value: None, "identities": lambda _route_id: [],
+        "secrets": lambda _identity: {}, "media": None, "callback_url": lambda _route: "",
+    }  # fmt: skip
+    return Tools(**(usual | given))
 
 
 def now_us() -> int:
@@ -53,7 +63,7 @@ class Gateway(World):
         self.inbound = InboundKeeper(
             pool, lambda: self.snapshot, INSTANCE, clock_us=now_us, assemble_seconds=0.2
         )
-        around = Around(self.settler, self.inbound, self.load, lambda: self.snapshot)
+        around = Around(self.settler, self.inbound, self.load, lambda: self.snapshot, no_tools())
         self.host = Host(
             pool, CHANNELS["sms"], around, self.broker, instance_id=INSTANCE,
             credentials=lambda route: {"password": "secret"},

@@ -13,7 +13,7 @@ from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.types import ReceiptState
 
 #: the carrier had it and could not deliver it: the account's policy decides.
-BY_POLICY = {"undeliverable", "expired_at_carrier"}
+BY_POLICY = {"undeliverable", "expired_at_carrier", "marketing_capped"}
 
 
 @pytest.fixture(params=[False, True], ids=["charged", "refunded"])

@@ -26,6 +26,7 @@ from cpaas.api import (
     docs_page,
     exports,
     health,
+    identities,
     inbound,
     messages,
     routing,
@@ -44,7 +45,8 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
-    messages, inbound, balance, webhook, blacklist, senders, dlt, summary, routing, exports, health,
+    messages, inbound, balance, webhook, blacklist, senders, identities, dlt, summary, routing,
+    exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)
 _CODES: Final = {

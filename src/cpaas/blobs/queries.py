@@ -113,3 +113,15 @@ async def delete_expired(connection: Any, most: int) -> int:
         await connection.execute("DELETE FROM blob_chunk WHERE blob_id = ANY ($1)", ids)
         await connection.execute("DELETE FROM blob WHERE id = ANY ($1)", ids)
     return len(ids)
+
+
+async def whole(connection: Any, account_id: int, blob_id: int) -> bytes | None:
+    """All bytes of a complete file that is small enough to be held; None = it is gone."""
+    blob = await find(connection, account_id, blob_id)
+    if blob is None:
+        return None
+    rows = await connection.fetch(
+        "SELECT data FROM blob_chunk WHERE blob_id = $1 AND account_id = $2 ORDER BY number",
+        blob_id, account_id,
+    )  # fmt: skip
+    return b"".join(row[0] for row in rows)

@@ -4,20 +4,24 @@ Values and protocols only: a channel translates and knows neither database nor q
 decides and knows no carrier's words.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from cpaas.channels.errors import CarrierError
 from cpaas.messages.envelopes import Envelope, Outgoing
-from cpaas.snapshot.types import Route
+from cpaas.snapshot.types import Identity, Route
 
 ReceiptState = Literal["DELIVERED", "READ", "FAILED", "EXPIRED", "REJECTED", "ENROUTE"]
 
 
 class NotEncodableError(Exception):
-    """This message cannot be written for this carrier; says why."""
+    """This message cannot be written for this carrier; says why, with a code of its own or none."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class RouteSettingsError(Exception):
@@ -28,6 +32,8 @@ class Prepared(msgspec.Struct):
     """A message ready to be written: its requests, made before it is claimed.
 
     slots: how many window slots it takes now. parts: (number from 1, request) still to be sent.
+    window: free content of this sender, which goes only while the recipient's conversation with
+    it is open ("" = always).
     """
 
     envelope: Envelope
@@ -36,6 +42,7 @@ class Prepared(msgspec.Struct):
     parts: list[tuple[int, Any]]
     total: int
     owner: Any = None
+    window: str = ""
 
 
 class Outcome(msgspec.Struct):
@@ -59,6 +66,10 @@ class CarrierReceipt(msgspec.Struct):
     sender: str
     raw: bytes
     token: object
+    #: our own id of the message, where the carrier repeats it: finds what has no provider id yet.
+    message_id: bytes | None = None
+    #: the carrier's price category, where it names one (WhatsApp).
+    category: str = ""
 
 
 class InboundPart(msgspec.Struct, frozen=True):
@@ -72,7 +83,12 @@ class InboundPart(msgspec.Struct, frozen=True):
 
 
 class Inbound(msgspec.Struct):
-    """A message from a handset, or a part of one; `body` is what this part says alone."""
+    """A message from a handset, or a part of one; `body` is what this part says alone.
+
+    content: what it holds beside text, in our words (media, location, a tap). key: the carrier's
+    id of it, by which one that is told twice is stored once; "" = it has none. at_us: when the
+    handset sent it, 0 = now.
+    """
 
     sender: str
     recipient: str
@@ -80,6 +96,103 @@ class Inbound(msgspec.Struct):
     raw: bytes
     tokens: list[object]
     part: InboundPart | None = None
+    content: dict[str, Any] | None = None
+    key: str = ""
+    at_us: int = 0
+
+
+class TemplateNotice(msgspec.Struct, frozen=True):
+    """What a carrier says about a template: approved, pending, rejected or paused, and why."""
+
+    sender: str
+    name: str
+    language: str
+    status: Literal["approved", "pending", "rejected", "paused"]
+    reason: str = ""
+    carrier_id: str = ""
+    category: str = ""
+
+
+class Callback(msgspec.Struct, frozen=True):
+    """A request of a carrier to a route's secret address, as it came.
+
+    path: what follows the secret. headers: names in small letters. body: the raw bytes, which
+    signatures are made of.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str
+    at_us: int
+
+
+class Heard(msgspec.Struct):
+    """What a callback tells, and what its carrier is answered once all of it is stored.
+
+    Tokens of its receipts and replies are set by the gateway.
+    """
+
+    receipts: list[CarrierReceipt] = []
+    inbound: list[Inbound] = []
+    templates: list[TemplateNotice] = []
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class CallbackRefusedError(Exception):
+    """A callback is not believed or not understood; its carrier gets this HTTP status."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Media(msgspec.Struct, frozen=True):
+    """A file to be sent, fetched and checked."""
+
+    id: int
+    media_type: str
+    name: str
+    data: bytes
+
+
+class MediaError(Exception):
+    """A file cannot be had or may not be sent; passing: another try may succeed."""
+
+    def __init__(self, text: str, *, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing
+
+
+class MediaStore(Protocol):
+    """Files of the messages: fetched safely and once, kept with what carriers call them."""
+
+    async def get(self, account_id: int, url: str, allowed: Mapping[str, int]) -> Media:
+        """The file behind a URL; allowed: media type -> most bytes. Errors: MediaError."""
+
+    async def known_as(self, media_id: int, holder: str) -> str:
+        """The carrier's id of a file that was uploaded for `holder` and still lives; else ""."""
+
+    async def remember(self, media_id: int, holder: str, carrier_id: str, seconds: int) -> None:
+        """Keeps the carrier's id for that long."""
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """What a channel may use of its host.
+
+    identity: the active identity that `from` names, of this channel. identities: all of a route.
+    secrets: an identity's credentials, decrypted. callback_url: where a route's carrier calls us.
+    """
+
+    identity: Callable[[str], Identity | None]
+    identities: Callable[[int], list[Identity]]
+    secrets: Callable[[Identity], dict[str, str]]
+    media: MediaStore
+    callback_url: Callable[[Route], str]
 
 
 class Sink(Protocol):
@@ -159,8 +272,31 @@ class Channel(Protocol):
 
     name: str
 
-    def open(self, route: Route, credentials: dict[str, str], sink: Sink) -> Link:
+    def open(self, route: Route, credentials: dict[str, str], sink: Sink, tools: Tools) -> Link:
         """A link for a route; RouteSettingsError when its settings cannot be used."""
+
+    def weigh(self, text: str, content: dict[str, Any]) -> int:
+        """How many priced units a message is, by its text and what it carries beside it.
+
+        content: template, media, and the channel's own field. Errors: InputError names the field.
+        """
 
     def identity(self, route: Route) -> object:
         """What must be equal for a link to live on when its route is changed."""
+
+
+class Holding(Protocol):
+    """What a link may offer besides: it knows messages that must wait though there is room."""
+
+    def hold(self, envelope: Envelope, message: Outgoing) -> float:
+        """Seconds that this message has to wait, 0 = it may go now and counts as gone."""
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A channel whose carriers call us over HTTP."""
+
+    def hear(
+        self, route: Route, credentials: dict[str, str], callback: Callback, tools: Tools
+    ) -> Heard:
+        """What a callback tells. Pure. Errors: CallbackRefusedError."""

@@ -65,6 +65,36 @@ _ALL: Final = (
         "The recipient has not written lately: only an approved template may be sent.",
     ),
     CarrierError("opted_out", "reject", "The recipient does not want messages of this sender."),
+    CarrierError(
+        "account_stopped", "next_route",
+        "The carrier does not take messages of this sender: its account or token is refused.",
+        retry_seconds=60, max_tries=1_000,
+    ),
+    CarrierError(
+        "number_throttled", "retry", "The sender sends too fast; it is sent again.",
+        retry_seconds=5, max_tries=1_000,
+    ),
+    CarrierError(
+        "pair_throttled", "retry", "Too many messages to this recipient; it is sent again.",
+        retry_seconds=10, max_tries=500,
+    ),
+    CarrierError(
+        "daily_limit", "retry", "The sender's recipients of the day are used up; it waits.",
+        retry_seconds=1_800, max_tries=100,
+    ),
+    CarrierError(
+        "carrier_once", "retry", "The carrier gave no reason; it is sent once more.",
+        retry_seconds=10, max_tries=2,
+    ),
+    CarrierError("media_failed", "reject", "The file cannot be sent."),
+    CarrierError(
+        "media_unreachable", "retry", "The file cannot be fetched now; it is tried again.",
+        retry_seconds=30, max_tries=5,
+    ),
+    CarrierError(
+        "marketing_capped", "fail", "The recipient gets no more marketing messages now.",
+        refunds=False,
+    ),
     CarrierError("undeliverable", "fail", "The carrier could not deliver it.", refunds=False),
     # Calls: what is not answered costs nothing, and is never dialled again.
     CarrierError("busy", "fail", "The called number is busy."),

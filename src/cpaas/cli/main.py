@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "blacklist": Entry("blacklist", "Block numbers."),
     "dlt": Entry("dlt", "India's DLT: ids, templates, checks."),
     "sender": Entry("sender", "Request and approve sender ids."),
+    "identity": Entry("identity", "WhatsApp numbers and RCS bots."),
     "route": Entry("route", "Connect to carriers."),
     "rule": Entry("rule", "Say which messages take which route."),
     "strategy": Entry("strategy", "Choose among several routes."),

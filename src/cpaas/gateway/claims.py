@@ -36,6 +36,13 @@ class Batch(msgspec.Struct):
     prepared: list[Prepared] = []
     finishes: list[Finish] = []
     done_items: list[int] = []
+    #: messages that must wait: their envelope, and for how many milliseconds.
+    deferred: list[tuple[Envelope, Outgoing, int]] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.prepared or self.finishes or self.done_items or self.deferred)
 
     @property
     def ids(self) -> list[bytes]:
@@ -91,6 +98,8 @@ class Claims:
                     instance_id=self._instance_id, route_id=route.id,
                 )  # fmt: skip
                 claimed.update((one, group.attempt) for one in taken)
+            if batch.deferred:
+                await embedded.publish(connection, _deferred(route, batch))
             await self._consumer.complete(connection, batch.done_items)
             await end_waiting(connection, self._context(), batch.finishes)
             return claimed
@@ -189,6 +198,19 @@ class Claims:
             except CONFLICTS:
                 if tries == CONFLICT_TRIES_MAX:
                     raise
+
+
+def _deferred(route: Route, batch: Batch) -> list[NewItem]:
+    """Those of one envelope that wait equally long stay together."""
+    groups: dict[tuple[int, int], tuple[Envelope, list[Outgoing]]] = {}
+    for envelope, message, delay_ms in batch.deferred:
+        groups.setdefault((id(envelope), delay_ms), (envelope, []))[1].append(message)
+    return [
+        msgspec.structs.replace(
+            _item(gateway_queue(route.name), envelope, messages), delay_ms=delay_ms
+        )
+        for (_, delay_ms), (envelope, messages) in groups.items()
+    ]
 
 
 def _merged(groups: dict[Claim, list[bytes]]) -> dict[Claim, list[bytes]]:

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any, Final
 
 from cpaas.broker.base import Consumer
-from cpaas.channels.base import CarrierReceipt, Inbound, Link, NotEncodableError, Outcome, Prepared
+from cpaas.channels.base import CarrierReceipt, Inbound, Link, Outcome, Prepared
 from cpaas.channels.errors import CATALOGUE
 from cpaas.db.trouble import is_passing
 from cpaas.gateway import told
@@ -18,13 +18,13 @@ from cpaas.gateway.apart import work_apart
 from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.claims import Batch, Claims
 from cpaas.gateway.contact import Contact
-from cpaas.gateway.down import expired, sweep
+from cpaas.gateway.down import sweep
+from cpaas.gateway.prepare import prepare
 from cpaas.gateway.quality import Quality
 from cpaas.gateway.throttle import Throttle
 from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
-from cpaas.messages.envelopes import Outgoing, UnreadableEnvelopeError, unpack
-from cpaas.messages.types import Finish
+from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
 from cpaas.snapshot.types import Route
 
 CLAIM_MAX: Final = 500
@@ -197,7 +197,7 @@ class RouteGateway:
         await self._extend(now)
         await self._fill()
         batch = self._pick()
-        if not (batch.prepared or batch.finishes or batch.done_items):
+        if batch.empty:
             return False
         await self._claim_and_write(batch)
         return True
@@ -263,7 +263,7 @@ class RouteGateway:
             if tokens <= 0 or slots <= 0 or len(batch.prepared) >= most:
                 self._buffer.unread(one)
                 break
-            prepared = self._prepare(link, one, message, batch)
+            prepared = prepare(link, self.route, one.envelope, message, batch)
             if prepared is None:
                 continue
             # A message of several parts needs one bind with room for all of them.
@@ -278,31 +278,10 @@ class RouteGateway:
         batch.done_items = self._buffer.finished()
         return batch
 
-    def _prepare(
-        self, link: Link, one: OpenItem, message: Outgoing, batch: Batch
-    ) -> Prepared | None:
-        if message.valid_until_us <= batch.at_us:
-            batch.finishes.append(expired(message, batch.at_us))
-            return None
-        not_encodable = CATALOGUE["not_encodable"]
-        try:
-            return link.prepare(one.envelope, message)
-        except NotEncodableError as error:
-            text = str(error)
-        except Exception:  # noqa: BLE001 - one message must not hold up all others of the route
-            _log.exception("message_not_prepared", route=self.route.name, id=message.id.hex())
-            text = not_encodable.text
-        batch.finishes.append(
-            Finish(
-                message.id, "REJECTED", batch.at_us, message.attempt, self.route.id,
-                error_code=not_encodable.code, error=text,
-                refund="policy" if message.handed else "always",
-            )
-        )  # fmt: skip
-        return None
-
     async def _claim_and_write(self, batch: Batch) -> None:
         self._doubt = batch
+        if self._around.gate is not None:
+            await self._around.gate(batch)
         claimed = await self._claims.claim(self.route, batch)
         self._doubt = None
         self._done(batch)
@@ -391,7 +370,7 @@ class RouteGateway:
     async def _alone(self, alone: Buffer) -> None:
         self._buffer = alone
         batch = self._pick()
-        if batch.prepared or batch.finishes or batch.done_items:
+        if not batch.empty:
             await self._claim_and_write(batch)
 
     async def _bury(self, one: OpenItem, error: Exception) -> None:

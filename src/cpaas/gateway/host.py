@@ -227,7 +227,9 @@ class Host:
         wakers.append(gateway)
         gateway.may_send_until = self._leases[route.id]
         try:
-            gateway.link = self._channel.open(route, self._credentials(route), gateway)
+            gateway.link = self._channel.open(
+                route, self._credentials(route), gateway, self._around.tools
+            )
             gateway.link.start()
             self._faults.pop(route.id, None)
         except Exception as error:  # noqa: BLE001 - the route shows what is wrong with it

@@ -12,7 +12,7 @@ import msgspec
 
 from cpaas.channels.base import Inbound
 from cpaas.db.trouble import is_passing
-from cpaas.kit.ids import new_id
+from cpaas.kit.ids import id_of, new_id
 from cpaas.kit.log import get_logger
 from cpaas.pipeline.gather import Gatherer
 from cpaas.pipeline.inbound import Reply, assemble, commit_replies
@@ -65,8 +65,9 @@ class InboundKeeper:
         self._box.put(
             _Taken(
                 Reply(
-                    new_id().bytes, route_id, channel, one.sender, one.recipient, one.body,
-                    one.raw, now_us, is_test, one.part,
+                    _id(route_id, one), route_id, channel, one.sender, one.recipient, one.body,
+                    one.raw, now_us, is_test, one.part, content=one.content, known=bool(one.key),
+                    at_us=one.at_us,
                 ),
                 partial(stored, one),
             )
@@ -114,3 +115,10 @@ class InboundKeeper:
             "reply_not_stored", route=taken.reply.route_id, sender=taken.reply.sender,
             recipient=taken.reply.recipient, error=repr(error),
         )  # fmt: skip
+
+
+def _id(route_id: int, one: Inbound) -> bytes:
+    """What its carrier may tell again gets the same id again."""
+    if not one.key:
+        return new_id().bytes
+    return id_of(one.at_us // 1000, f"{route_id}:{one.key}")

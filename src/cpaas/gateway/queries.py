@@ -162,3 +162,16 @@ async def end_leases_of(connection: Any, instance_ids: Sequence[int]) -> None:
     await connection.execute(
         "DELETE FROM route_lease WHERE instance_id = any($1::bigint[])", instance_ids
     )
+
+
+async def conversations(
+    connection: Any, channel: str, pairs: Sequence[tuple[str, str]], at_us: int
+) -> set[tuple[str, str]]:
+    """Which conversations (our sender without plus, recipient) are open at a moment."""
+    rows = await connection.fetch(
+        """SELECT c.sender, c.recipient FROM conversation c
+           JOIN unnest($2::text[], $3::text[]) g (sender, recipient) USING (sender, recipient)
+           WHERE c.channel = $1 AND c.open_until > $4""",
+        channel, [one[0] for one in pairs], [one[1] for one in pairs], at_us,
+    )  # fmt: skip
+    return {(row[0], row[1]) for row in rows}

@@ -24,7 +24,7 @@ def receipts(
     return [
         Receipt(
             route_id, one.provider_message_id, one.state, one.error_code, one.error, one.done_us,
-            one.recipient, one.sender, one.raw, token(one.token),
+            one.recipient, one.sender, one.raw, token(one.token), one.message_id, one.category,
         )
         for one in told
     ]  # fmt: skip

@@ -1,11 +1,12 @@
 """What the gateways of one process share, and what they need of settle."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from cpaas.channels.base import Tools
 from cpaas.gateway.inbound import InboundKeeper
 from cpaas.kit.clock import now_us
 from cpaas.pipeline.load import RouteLoad
@@ -39,11 +40,16 @@ class Token(msgspec.Struct, frozen=True, eq=False):
 
 
 class Around(msgspec.Struct, frozen=True):
-    """What all gateways of a process share."""
+    """What all gateways of a process share.
+
+    gate: takes out of a batch what may not go now, asked only where a channel needs it.
+    """
 
     settler: Settling
     inbound: InboundKeeper
     load: RouteLoad
     snapshot: Callable[[], Snapshot]
+    tools: Tools
     clock_us: Callable[[], int] = now_us
     clock: Callable[[], float] = time.monotonic
+    gate: Callable[[Any], Awaitable[None]] | None = None

@@ -1,5 +1,6 @@
 """UUIDv7 made monotonic within a process, so that ids order as they were given out."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from uuid import UUID
@@ -58,3 +59,11 @@ def milliseconds(uuid: UUID) -> int:
 def lowest_at(unix_milliseconds: int) -> UUID:
     """The smallest UUIDv7 of a moment: the bound of a range over ids."""
     return UUID(int=max(0, min(unix_milliseconds, (1 << 48) - 1)) << 80)
+
+
+def id_of(at_ms: int, key: str) -> bytes:
+    """The id of something that may be told more than once: the same moment and key, the same id."""
+    digest = bytearray(hashlib.sha256(key.encode()).digest()[:10])
+    digest[0] = digest[0] & 0x0F | 0x70
+    digest[2] = digest[2] & 0x3F | 0x80
+    return at_ms.to_bytes(6, "big") + bytes(digest)

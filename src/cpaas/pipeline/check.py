@@ -45,6 +45,8 @@ VALIDITY_SECONDS_MAX: Final = 72 * 3600
 FALLBACK_MAX: Final = 5
 AFTER_SECONDS_MIN: Final = 5
 AFTER_SECONDS_MAX: Final = 86_400
+#: their senders have tokens of their own and are given by the operator.
+WITH_IDENTITIES: Final = frozenset({"whatsapp", "rcs"})
 DLT_FIELDS: Final = frozenset({"pe_id", "template_id", "tm_id"})
 DLT_CHARS_MAX: Final = 255
 
@@ -310,6 +312,8 @@ def _validity(draft: Draft) -> int:
 
 
 def _sender(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
+    if draft.channel in WITH_IDENTITIES:
+        return _identity(snapshot, account_id, draft)
     own = snapshot.senders.get((account_id, draft.channel), {})
     value = draft.sender
     if not value:
@@ -330,6 +334,23 @@ def _sender(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
             "sender_not_approved", f"The sender {found.value} is {found.status}.", "from"
         )
     return found.value
+
+
+def _identity(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
+    """The WABA number or bot that the account sends from; "" = the route's own."""
+    own = snapshot.own_identities.get((account_id, draft.channel), ())
+    if not draft.sender:
+        usual = own[0] if own and (len(own) == 1 or own[0].accounts.get(account_id)) else None
+        return "" if usual is None else usual.value
+    wanted = draft.sender.removeprefix("+")
+    for one in own:
+        if one.value.removeprefix("+") == wanted:
+            return one.value
+    raise RefusedError(
+        "sender_not_approved",
+        f"This account was given no {draft.channel} identity {draft.sender[:40]!r}.",
+        "from",
+    )
 
 
 def _route_sender(prepared: Prepared, recipient: str, country: str) -> str:

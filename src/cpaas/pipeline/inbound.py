@@ -41,11 +41,17 @@ WROTE_DAYS_MAX: Final = 30
 DAY_MS: Final = 86_400_000
 #: parts whose siblings have not come by then are a reply as far as it came.
 PARTS_WAIT_US: Final = 300_000_000
+#: a recipient's message opens free conversation with our sender for so long.
+WINDOW_US: Final = 86_400_000_000
+WINDOWED: Final = ("whatsapp", "rcs")
 _log = get_logger(__name__)
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One reply, or a part of one, as it came. Times are Unix microseconds."""
+    """One reply, or a part of one, as it came. Times are Unix microseconds.
+
+    known: its carrier may tell it again, with the same id. at_us: when it was written, 0 = now.
+    """
 
     id: bytes
     route_id: int
@@ -58,6 +64,9 @@ class Reply(msgspec.Struct, frozen=True):
     is_test: bool = False
     part: InboundPart | None = None
     complete: bool = True
+    content: dict[str, Any] | None = None
+    known: bool = False
+    at_us: int = 0
 
 
 async def commit_replies(connection: Any, context: Context, replies: Sequence[Reply]) -> None:
@@ -66,7 +75,18 @@ async def commit_replies(connection: Any, context: Context, replies: Sequence[Re
     whole = [one for one in replies if one.part is None]
     if parts:
         whole += await _put_together(connection, context, parts)
-    await _keep(connection, context, whole)
+    await _keep(connection, context, await _new_ones(connection, whole))
+
+
+async def _new_ones(connection: Any, replies: Sequence[Reply]) -> list[Reply]:
+    """Without those that are stored already: carriers tell again what we answered late."""
+    told = [one.id for one in replies if one.known]
+    stored = await queries.stored(connection, told) if told else set()
+    new: dict[bytes, Reply] = {}
+    for one in replies:
+        if one.id not in stored:
+            new.setdefault(one.id, one)
+    return list(new.values())
 
 
 async def assemble(connection: Any, context: Context) -> int:
@@ -152,7 +172,7 @@ async def _keep(connection: Any, context: Context, replies: Sequence[Reply]) -> 
             Kept(
                 one.id, account_id, one.route_id, one.channel, one.sender, one.recipient, one.body,
                 one.raw, one.received_us, message_id, one.is_test, owner.keyword,
-                action if account_id else "", one.complete,
+                action if account_id else "", one.complete, one.content,
             )
         )  # fmt: skip
         wanted = event_wanted(snapshot, account_id, "", RECEIVED)
@@ -161,6 +181,13 @@ async def _keep(connection: Any, context: Context, replies: Sequence[Reply]) -> 
             told = [*([event] if wanted else []), *for_binds(snapshot, account_id, event)]
             events.setdefault(account_id, []).extend(told)
     await queries.insert(connection, rows)
+    opened = [
+        (one.channel, check.plain(one.recipient), f"+{check.plain(one.sender)}",
+         min(one.at_us or one.received_us, one.received_us) + WINDOW_US)
+        for one in replies if one.channel in WINDOWED
+    ]  # fmt: skip
+    if opened:
+        await queries.open_conversations(connection, opened)
     items = [item for account, some in events.items() for item in event_items(account, some)]
     await embedded.publish(connection, items)
 
@@ -220,6 +247,7 @@ def _event(row: Kept, reference: str, now_us: int) -> Event:
         "message_id": None if row.message_id is None else uuid_text(row.message_id),
         "reference": reference or None, "complete": row.complete,
         "received_at": iso(row.received_us),
+        **({"content": row.content} if row.content else {}),
     }  # fmt: skip
     return account_event(RECEIVED, data, now_us)
 

@@ -49,6 +49,7 @@ class Kept(msgspec.Struct, frozen=True):
     keyword: str
     action: str
     complete: bool
+    content: dict[str, Any] | None = None
 
 
 _PART: Final = (
@@ -139,10 +140,35 @@ async def insert(connection: Any, replies: Sequence[Kept]) -> None:
     await connection.execute(
         """
         INSERT INTO inbound_message (id, account_id, route_id, channel, sender, recipient, body,
-            raw, received_at, message_id, is_test, keyword, action, complete)
+            raw, received_at, message_id, is_test, keyword, action, complete, content)
         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
             $6::text[], $7::text[], $8::bytea[], $9::timestamptz[], $10::uuid[], $11::boolean[],
-            $12::text[], $13::text[], $14::boolean[])
+            $12::text[], $13::text[], $14::boolean[], $15::jsonb[])
         """,
         *[list(c) for c in zip(*map(msgspec.structs.astuple, replies), strict=True)],
     )
+
+
+async def stored(connection: Any, ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these replies are kept already."""
+    rows = await connection.fetch(
+        "SELECT id FROM inbound_message WHERE id = any($1::uuid[])", list(ids)
+    )
+    return {row[0] for row in rows}
+
+
+async def open_conversations(connection: Any, opened: Sequence[tuple[str, str, str, int]]) -> None:
+    """Conversations (channel, our sender plain, handset with plus) that are open until a moment."""
+    latest: dict[tuple[str, str, str], int] = {}
+    for channel, ours, handset, until_us in opened:
+        key = channel, ours, handset
+        latest[key] = max(latest.get(key, 0), until_us)
+    keys = sorted(latest)
+    await connection.execute(
+        """INSERT INTO conversation AS c (channel, sender, recipient, open_until)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+           ON CONFLICT (channel, sender, recipient)
+             DO UPDATE SET open_until = greatest(c.open_until, excluded.open_until)""",
+        [one[0] for one in keys], [one[1] for one in keys], [one[2] for one in keys],
+        [latest[one] for one in keys],
+    )  # fmt: skip

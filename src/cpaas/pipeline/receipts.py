@@ -11,6 +11,7 @@ from cpaas.messages import queries, receipt_queries
 from cpaas.messages.receipt_queries import Found, FoundPart, NewUnmatched, PartEnd
 from cpaas.messages.statuses import FINAL
 from cpaas.messages.types import Finish, Note
+from cpaas.pipeline import own_ids
 from cpaas.pipeline.answers import clean
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.pipeline.types import Answer, Receipt
@@ -81,13 +82,20 @@ async def apply_receipts(
     whole: list[tuple[int, Found]] = []
     partial: list[tuple[int, FoundPart]] = []
     unmatched: list[int] = []
+    nameless: list[int] = []
     for number, key in enumerate(keys):
         if key in parts:
             partial.append((number, parts[key]))
         elif key in found:
             whole.append((number, found[key]))
+        elif receipts[number].message_id is not None:
+            nameless.append(number)
         else:
             unmatched.append(number)
+    if nameless:
+        named, rest = await own_ids.find(connection, context, receipts, nameless)
+        whole += named
+        unmatched += rest
     if partial:
         whole += await _join_parts(connection, context, receipts, partial)
     return unmatched + await _finish(connection, context, receipts, whole)
@@ -119,7 +127,9 @@ async def _finish(
     for number, message in whole:
         receipt = receipts[number]
         if receipt.state == "ENROUTE":
-            notes.append(_note(receipt, message, context, "enroute", "The carrier is trying."))
+            # One that repeats our id comes for every message, and has done its work by now.
+            if receipt.message_id is None:
+                notes.append(_note(receipt, message, context, "enroute", "The carrier is trying."))
             continue
         one = _wanted(receipt, message, context)
         wanted[id(one)] = (number, message)

@@ -15,6 +15,7 @@ import msgspec
 from cpaas.db.trouble import is_passing
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
+from cpaas.media import queries as media_queries
 from cpaas.pipeline import expiry, held, overdue, recover_queries, unknown
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.best_delivery import sweep_best_delivery
@@ -28,6 +29,8 @@ _log = get_logger(__name__)
 
 TICK_SECONDS: Final = 0.5
 ROUNDS_MAX: Final = 200
+#: files and conversations forgotten at once.
+MEDIA_MAX: Final = 3_000
 Sweep = Callable[[Any, Context], Awaitable[int]]
 
 
@@ -65,6 +68,11 @@ class UnknownOutcomes:
         return 0
 
 
+async def old_media(connection: Any, _context: Context) -> int:
+    """Forgets files and conversations whose time is over."""
+    return await media_queries.delete_expired(connection, MEDIA_MAX)
+
+
 def jobs(wait_us: int = unknown.WAIT_US) -> list[Job]:
     """Every sweep of the platform."""
     hour = 3600.0
@@ -84,6 +92,7 @@ def jobs(wait_us: int = unknown.WAIT_US) -> list[Job]:
         Job(14, "validity of what no queue holds", 30, expiry.OverdueWalk().sweep),
         Job(11, "clock", 5, ClockSteps().sweep),
         Job(12, "held messages", 10, held.sweep),
+        Job(13, "media and conversations", 600, old_media, full=MEDIA_MAX),
         Job(21, "best delivery", 10, sweep_best_delivery),
     ]
 

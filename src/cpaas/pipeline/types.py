@@ -30,6 +30,8 @@ class Receipt(msgspec.Struct):
     """One delivery receipt; `provider_message_id` is normalised by the route's mode.
 
     token: handed back once the receipt is committed, so that the carrier can be answered.
+    message_id: our own id of the message, where the carrier repeats it. category: the carrier's
+    price category, where it names one.
     """
 
     route_id: int
@@ -42,3 +44,5 @@ class Receipt(msgspec.Struct):
     sender: str
     raw: bytes
     token: object = None
+    message_id: bytes | None = None
+    category: str = ""

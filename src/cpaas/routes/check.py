@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from cpaas.channels.registry import CHANNELS as REGISTRY
 from cpaas.channels.sms.config import SmsSettings
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import SMPP_PASSWORD_MAX, SMPP_SYSTEM_ID_MAX
@@ -57,7 +58,7 @@ def new_route(route: NewRoute) -> NewRoute:
     channel(route.channel)
     channel_settings(route.channel, route.settings)
     _fields(route)
-    if not route.simulated and route.dialect == "smpp":
+    if not route.simulated and route.channel == "sms" and route.dialect == "smpp":
         if not route.host or not route.port:
             raise InputError(
                 f"route {route.name} does not say where the carrier is",
@@ -115,9 +116,12 @@ def _fields(route: NewRoute | RouteChanges) -> None:
             "use 3 to 11 letters or digits, or a whole number such as +919876543210",
             "default_sender",
         )
-    _octets("system_id", route.system_id, SMPP_SYSTEM_ID_MAX)
-    _octets("system_type", route.system_type, SYSTEM_TYPE_MAX)
-    _octets("password", route.password, SMPP_PASSWORD_MAX)
+    # Of other channels, and when a route is changed, the carrier's own limits are not known here.
+    smpp = isinstance(route, RouteChanges) or route.channel == "sms"
+    if smpp:
+        _octets("system_id", route.system_id, SMPP_SYSTEM_ID_MAX)
+        _octets("system_type", route.system_type, SYSTEM_TYPE_MAX)
+        _octets("password", route.password, SMPP_PASSWORD_MAX)
 
 
 def channel_settings(channel: str, document: dict[str, object]) -> dict[str, object]:
@@ -131,6 +135,15 @@ def channel_settings(channel: str, document: dict[str, object]) -> dict[str, obj
                 "see the fields in docs/reference/channels/sms.md",
                 "settings",
             ) from error
+    check = getattr(REGISTRY.get(channel), "check_settings", None)
+    if check is not None:
+        try:
+            check(document)
+        except (msgspec.ValidationError, ValueError) as error:
+            raise InputError(
+                f"these route settings cannot be used: {error}",
+                f"see the fields in docs/reference/channels/{channel}.md", "settings",
+            ) from error  # fmt: skip
     return document
 
 

@@ -73,12 +73,17 @@ class Planner:
         self._looks = looks_of(self._rules)
         self._choosers: dict[tuple[int, bool], Chooser] = {}
         self._ways: dict[tuple[str, ...], _Way] = {}
+        self._bound = {} if is_test else self._bindings()
         self._only = _simulated(snapshot, channel) if is_test else None
         if not is_test and self._looks == NOTHING:
             self._only = self._way(self._rules).fixed
 
     def plan(self, to: str, sender: str, country: str = "", template: str = "") -> Plan:
         """The plan for one message."""
+        if self._bound and sender:
+            bound = self._bound.get(sender.removeprefix("+"))
+            if bound is not None:
+                return bound
         if self._only is not None:
             return self._only
         number = to.removeprefix("+")
@@ -90,6 +95,20 @@ class Planner:
             facts = Facts(number, sender, country, template)
             way = self._ways[key] = self._way([r for r in self._rules if not mismatch(r, facts)])
         return way.fixed or self._chosen(way, number)
+
+    def _bindings(self) -> dict[str, Plan]:
+        """Senders with tokens of their own -> the one route that they are bound to."""
+        found: dict[str, Plan] = {}
+        for (channel, value), one in self._snapshot.identities.items():
+            if channel != self._channel:
+                continue
+            route = self._usable(one.route_id) if one.active else None
+            if route is None:
+                found[value] = Plan((), 0, f"the route of {one.value} is switched off")
+            else:
+                words = f"{route.name}: {one.value} is bound to it"
+                found[value] = Plan((route.id,), 0, words)
+        return found
 
     def unusable(self, rule: Rule) -> str:
         """Why a rule's target takes nothing now; "" = it does."""

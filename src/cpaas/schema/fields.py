@@ -8,6 +8,14 @@ from django.db import models
 from django.db.models.functions import Now
 
 
+class RandomToken(models.Func):
+    """36 characters with 122 random bits, made by the database."""
+
+    function = "gen_random_uuid"
+    template = "(%(function)s()::text)"
+    output_field = models.TextField()
+
+
 def text(default: str = "", **options: Any) -> models.TextField[str, str]:
     """A text column that is never NULL."""
     return models.TextField(db_default=default, blank=True, **options)

@@ -20,6 +20,8 @@ CONFIGURATION = {
     "route": "id",
     "route_cost": "id",
     "routing_rule": "id",
+    "identity": "id",
+    "identity_account": "id",
     "inbound_number": "id",
     "inbound_keyword": "id",
     "strategy": "id",

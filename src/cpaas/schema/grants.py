@@ -69,11 +69,17 @@ TENANT = {
     ),
     "second_factor": "SELECT, INSERT, UPDATE (secret, confirmed, last_step), DELETE",
     "saved_view": "SELECT, INSERT, DELETE",
+    "identity_account": "SELECT",
 }
 #: tables with a condition of their own.
 CUSTOM = {
     "account": ("SELECT, UPDATE (allowed_ips)", f"id = {ACCOUNT}"),
     "price": ("SELECT", f"account_id IS NULL OR {OWN}"),
+    # Never its secret, nor what the operator set.
+    "identity": (
+        "SELECT (id, channel, value, label, active, created_at)",
+        f"id IN (SELECT identity_id FROM identity_account WHERE {OWN})",
+    ),
     # A session is read before its account is known: by the hash of the cookie that came along.
     "portal_session": (
         "SELECT, INSERT, UPDATE, DELETE",

@@ -71,21 +71,26 @@ class StatusPage:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    def _answer(self, head: bytes) -> bytes:
-        method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
-        path = rest.partition(" ")[0].partition("?")[0]
+    def page(self, method: str, path: str) -> tuple[int, str, bytes] | None:
+        """Status, content type and body of a page; None = there is none of that path."""
         if method not in ("GET", "HEAD"):
-            return _response(405, _JSON, b'{"code":"method_not_allowed"}')
+            return 405, _JSON, b'{"code":"method_not_allowed"}'
         if path == "/health":
             up = self._healthy()
             body = {
                 "service": self._service, "status": "UP" if up else "DOWN",
                 "version": __version__, **self._more(),
             }  # fmt: skip
-            return _response(200 if up else 503, _JSON, msgspec.json.encode(body), method)
+            return 200 if up else 503, _JSON, msgspec.json.encode(body)
         if path == "/metrics":
-            return _response(200, _METRICS, _metrics(self._gauges()), method)
-        return _response(404, _JSON, b'{"code":"not_found"}', method)
+            return 200, _METRICS, _metrics(self._gauges())
+        return None
+
+    def _answer(self, head: bytes) -> bytes:
+        method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+        path = rest.partition(" ")[0].partition("?")[0]
+        found = self.page(method, path) or (404, _JSON, b'{"code":"not_found"}')
+        return _response(*found, method)
 
 
 def _response(status: int, kind: str, body: bytes, method: str = "GET") -> bytes:

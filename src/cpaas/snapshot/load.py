@@ -22,6 +22,7 @@ from cpaas.snapshot.types import (
     ApiKey,
     DltTemplate,
     DltTemplates,
+    Identity,
     InboundNumber,
     Member,
     Prices,
@@ -233,6 +234,26 @@ async def _numbers(connection: asyncpg.Connection) -> _Fields:
     }
 
 
+async def _identities(connection: asyncpg.Connection) -> _Fields:
+    users: dict[int, dict[int, bool]] = {}
+    for identity_id, account_id, is_default in await queries.identity_accounts(connection):
+        users.setdefault(identity_id, {})[account_id] = is_default
+    found: dict[tuple[str, str], Identity] = {}
+    own: dict[tuple[int, str], list[Identity]] = {}
+    for row in await queries.identities(connection):
+        values = dict(row)
+        settings = _decode(values["settings"])
+        values["settings"] = settings if isinstance(settings, dict) else {}
+        one = Identity(accounts=users.get(row["id"], {}), **values)
+        found[one.channel, one.value.removeprefix("+")] = one
+        for account_id, is_default in one.accounts.items() if one.active else ():
+            mine = own.setdefault((account_id, one.channel), [])
+            mine.insert(0 if is_default else len(mine), one)
+    return {
+        "identities": found, "own_identities": {key: tuple(some) for key, some in own.items()}
+    }  # fmt: skip
+
+
 async def _settings(connection: asyncpg.Connection) -> _Fields:
     return {"settings": {row[0]: _decode(row[1]) for row in await queries.settings(connection)}}
 
@@ -270,6 +291,8 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "strategy_member": _strategies,
     "assigned_route": _assigned,
     "webhook_endpoint": _webhooks,
+    "identity": _identities,
+    "identity_account": _identities,
     "inbound_number": _numbers,
     "inbound_keyword": _numbers,
     "platform_setting": _settings,
@@ -279,6 +302,7 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
 #: the tables that decide about a message's route.
 ROUTING: Final = frozenset(
     {
-        "account", "sender", "route", "route_cost", "routing_rule", "strategy", "assigned_route",
+        "account", "sender", "identity", "route", "route_cost", "routing_rule", "strategy",
+        "assigned_route",
     }
 )  # fmt: skip

@@ -61,7 +61,7 @@ async def routes(connection: asyncpg.Connection) -> Rows:
     return await connection.fetch(
         """SELECT id, name, channel, dialect, host, port, active, simulated, tps, binds,
              window_size, bind_type, system_id, system_type, default_sender, message_id_mode,
-             settings, secret, cost_micro
+             settings, secret, cost_micro, callback_token
            FROM route ORDER BY id"""
     )
 
@@ -139,4 +139,19 @@ async def smpp_credentials(connection: asyncpg.Connection) -> Rows:
     return await connection.fetch(
         """SELECT id, account_id, system_id, password_hash, max_binds, tps, receives
            FROM smpp_credential WHERE active ORDER BY id DESC"""
+    )
+
+
+async def identities(connection: asyncpg.Connection) -> Rows:
+    """All identities, the switched-off ones, too."""
+    return await connection.fetch(
+        "SELECT id, channel, value, label, route_id, active, settings, secret FROM identity"
+        " ORDER BY id"
+    )
+
+
+async def identity_accounts(connection: asyncpg.Connection) -> Rows:
+    """Who may send from which identity."""
+    return await connection.fetch(
+        "SELECT identity_id, account_id, is_default FROM identity_account ORDER BY id"
     )

@@ -103,6 +103,24 @@ class Route(msgspec.Struct, frozen=True):
     settings: dict[str, object]
     secret: bytes
     cost_micro: int
+    callback_token: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A WABA number or RCS bot: what `from` names, bound to one route; `secret` is encrypted.
+
+    accounts: those that may send from it -> whether it is their default.
+    """
+
+    id: int
+    channel: str
+    value: str
+    label: str
+    route_id: int
+    active: bool
+    settings: dict[str, object]
+    secret: bytes
+    accounts: dict[int, bool]
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -222,6 +240,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     off. assigned: (account id, channel) -> route id. settings: platform settings.
     dlt_templates: by account id.
     numbers: (channel, digits without plus or letters) -> InboundNumber.
+    identities: (channel, value without plus) -> Identity. own_identities: (account id, channel) ->
+    the active ones that it may use, its default first.
     smpp_credentials: active ones by system id. smpp_receivers: account id -> the system id whose
     binds take its replies.
     """
@@ -246,6 +266,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     numbers: dict[tuple[str, str], InboundNumber] = {}
     smpp_credentials: dict[str, SmppCredential] = {}
     smpp_receivers: dict[int, str] = {}
+    identities: dict[tuple[str, str], Identity] = {}
+    own_identities: dict[tuple[int, str], tuple[Identity, ...]] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.

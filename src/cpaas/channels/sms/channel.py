@@ -1,8 +1,12 @@
 """SMS as the gateway sees it: opens a route's link and says when a change needs a new one."""
 
-from cpaas.channels.base import Link, Sink
+from typing import Any
+
+from cpaas.channels.base import Link, Sink, Tools
 from cpaas.channels.sms.config import settings_of
 from cpaas.channels.sms.link import SmppLink
+from cpaas.kit.errors import InputError
+from cpaas.smpp.text import plan
 from cpaas.snapshot.types import Route
 
 
@@ -11,9 +15,18 @@ class SmsChannel:
 
     name = "sms"
 
-    def open(self, route: Route, credentials: dict[str, str], sink: Sink) -> Link:
+    def open(self, route: Route, credentials: dict[str, str], sink: Sink, tools: Tools) -> Link:
         """A link for a route; RouteSettingsError when its settings cannot be used."""
         return SmppLink(route, settings_of(route), credentials.get("password", ""), sink)
+
+    def weigh(self, text: str, content: dict[str, Any]) -> int:
+        """Its segments; a text message carries nothing else."""
+        for field in ("media", "whatsapp", "rcs", "voice"):
+            if content.get(field):
+                raise InputError(
+                    f"an SMS has no {field}", "leave it out, or use its channel", field
+                )
+        return plan(text).segments
 
     def identity(self, route: Route) -> object:
         """What must be equal for the binds to live on when the route is changed."""

@@ -20,6 +20,13 @@ from cpaas.schema.models.campaigns import (
     CampaignRow,
 )
 from cpaas.schema.models.consoles import AdminSession, PortalSession, SavedView, SecondFactor
+from cpaas.schema.models.identities import (
+    Conversation,
+    Identity,
+    IdentityAccount,
+    MediaFile,
+    MediaUpload,
+)
 from cpaas.schema.models.inbound import InboundKeyword, InboundNumber, InboundPart
 from cpaas.schema.models.messages import (
     HeldMessage,
@@ -86,3 +93,4 @@ __all__ += [
     "Campaign", "CampaignBatch", "CampaignCounter", "CampaignError", "CampaignFault",
     "CampaignHalt", "CampaignRow",
 ]  # fmt: skip
+__all__ += ["Conversation", "Identity", "IdentityAccount", "MediaFile", "MediaUpload"]

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from cpaas.schema import fields
+from cpaas.schema.fields import RandomToken
 from cpaas.schema.models.accounts import Account
 
 
@@ -31,6 +32,8 @@ class Route(models.Model):
     settings = models.JSONField(db_default={}, blank=True)
     secret = models.BinaryField(db_default=b"")
     cost_micro = fields.number()
+    #: the secret part of the address at which this carrier calls us.
+    callback_token = models.TextField(db_default=RandomToken(), editable=False)
     created_at = fields.created()
 
     class Meta:

@@ -19,7 +19,7 @@ END $$;
 CREATE OR REPLACE FUNCTION cpaas_redact(r jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN r IS NULL THEN NULL ELSE
         (SELECT jsonb_object_agg(key, CASE WHEN key IN ('password', 'password_hash', 'digest',
-            'secret', 'previous_secret') AND value <> 'null'::jsonb
+            'secret', 'previous_secret', 'callback_token') AND value <> 'null'::jsonb
             THEN to_jsonb('[' || left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 8) || ']')
             ELSE value END) FROM jsonb_each(r)) END
 $$;

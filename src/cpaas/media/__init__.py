@@ -1,0 +1,1 @@
+"""Files that messages carry: fetched from customers' URLs safely and once, kept as blobs."""
