@@ -29,6 +29,7 @@ from cpaas.api import (
     identities,
     inbound,
     messages,
+    prices,
     routing,
     send,
     senders,
@@ -45,8 +46,8 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
-    messages, inbound, balance, webhook, blacklist, senders, identities, dlt, summary, routing,
-    exports, health,
+    messages, inbound, balance, prices, webhook, blacklist, senders, identities, dlt, summary,
+    routing, exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)
 _CODES: Final = {

@@ -4,16 +4,19 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import get
+from litestar import get, put
 from litestar.params import Parameter
 
 from cpaas.api import queries
-from cpaas.api.auth import Caller
-from cpaas.api.context import Api
+from cpaas.api.auth import Caller, require_live
+from cpaas.api.context import Api, ApiRequest
 from cpaas.api.times import cursor_of, iso, message_id, micros, read_cursor
 from cpaas.billing import check
+from cpaas.billing import queries as money_queries
 from cpaas.billing import statement_queries as ledger_queries
 from cpaas.billing.statement import statement
+from cpaas.billing.wallet import set_low_balance
+from cpaas.db.actor import acting
 from cpaas.kit.ids import milliseconds
 from cpaas.kit.money import show
 
@@ -56,6 +59,32 @@ async def get_balance(api: Api, caller: Caller) -> Balance:
     row = await queries.wallet(api.pool, caller.account.id)
     balance, limit = (0, 0) if row is None else row
     return Balance(show(balance), show(limit), api.currency)
+
+
+class LowBalance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The balance below which `balance.low` is posted, once a crossing; "0" = never."""
+
+    low_balance: str
+
+
+@get("/v1/balance/alert", summary="Read the low-balance mark", tags=["Money"])
+async def get_alert(api: Api, caller: Caller) -> LowBalance:
+    """The balance below which the event `balance.low` is posted."""
+    async with api.pool.acquire() as connection:
+        return LowBalance(show(await money_queries.low_balance_mark(connection, caller.account.id)))
+
+
+@put("/v1/balance/alert", summary="Set the low-balance mark", tags=["Money"])
+async def put_alert(api: Api, caller: Caller, request: ApiRequest, data: LowBalance) -> LowBalance:
+    """Sets the balance below which the event `balance.low` is posted; "0" switches it off."""
+    require_live(caller, "the low-balance mark")
+    mark = check.amount(data.low_balance)
+    async with (
+        api.pool.acquire() as connection,
+        acting(connection, f"key:{caller.key.id}", api.client(request)),
+    ):
+        await set_low_balance(connection, caller.account.id, mark)
+    return LowBalance(show(mark))
 
 
 class StatementLine(msgspec.Struct, frozen=True):
@@ -155,4 +184,4 @@ async def get_statement(
     )  # fmt: skip
 
 
-HANDLERS: Final = [get_balance, get_ledger, get_statement]
+HANDLERS: Final = [get_balance, get_alert, put_alert, get_ledger, get_statement]

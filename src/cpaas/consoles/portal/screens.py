@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from cpaas.consoles.portal import dashboard, quick, reports, settings
+from cpaas.consoles.portal import billing, dashboard, quick, reports, settings
 from cpaas.consoles.shared.screen import Screen
 
 SCREENS: Final[tuple[Screen, ...]] = (
     dashboard.SCREEN,
     quick.SCREEN,
     reports.SCREEN,
+    billing.SCREEN,
     settings.SCREEN,
 )
