@@ -116,7 +116,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
     ({"dlt": {"pe": "1"}}, 422, "validation_error", "dlt.pe"),
     ({"dlt": {"pe_id": "1" * 256}}, 422, "validation_error", "dlt.pe_id"),
     ({"txt": "hello"}, 422, "validation_error", "txt"),
-    ({"template": "otp"}, 422, "not_supported", "template"),
+    ({"template": "otp", "text": None}, 422, "template_not_found", "template"),
     ({"fallback": [{"channel": "fax"}]}, 422, "unknown_channel", "fallback[0].channel"),
     ({"channel": "voice"}, 403, "channel_disabled", "channel"),
     ({"channel": "rcs"}, 422, "no_price", "to"),
@@ -134,7 +134,8 @@ async def test_refusals(api: Client) -> None:
         " VALUES ($1, 'rcs', 'BOT', 'APPROVED')", api.account_id,
     )  # fmt: skip
     await api.world.pool.execute(
-        "INSERT INTO price (account_id, channel, amount_micro) VALUES ($1, 'whatsapp', 1)",
+        "INSERT INTO price (account_id, channel, category, amount_micro)"
+        " VALUES ($1, 'whatsapp', 'SIC', 1)",
         api.account_id,
     )
     await api.until("account", "voice_enabled = false")

@@ -15,7 +15,7 @@ from cpaas.messages.envelopes import Lane
 from cpaas.pipeline.drafts import Draft, FallbackStep
 
 RECIPIENTS_MAX: Final = 10_000
-_NOT_YET: Final = ("template", "variables", "media", "rcs", "whatsapp", "voice")
+_NOT_YET: Final = ("media", "rcs", "whatsapp", "voice")
 _FIELD: Final = re.compile(r" - at `(?:\$\.)?([^`]*)`$")
 _NAMED: Final = re.compile(r"field `([^`]+)`")
 
@@ -41,6 +41,11 @@ class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str | None, msgspec.Meta(description="Left out, the message's own text.")] = (
         None
     )
+    template: Annotated[str | None, msgspec.Meta(description="Instead of a text.")] = None
+    variables: Annotated[
+        dict[str, str | int] | None, msgspec.Meta(description="Left out, the message's own.")
+    ] = None
+    language: str | None = None
     after_seconds: Annotated[
         int | None,
         msgspec.Meta(
@@ -89,8 +94,15 @@ class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Checks and prices; stores, charges and sends nothing. Answers 200."
         ),
     ] = False
-    template: _Later = None
-    variables: _Later = None
+    template: Annotated[
+        str | None, msgspec.Meta(description="Name of an approved template, instead of a text.")
+    ] = None
+    variables: Annotated[
+        dict[str, str | int] | None, msgspec.Meta(description="A value for each of its variables.")
+    ] = None
+    language: Annotated[
+        str | None, msgspec.Meta(description="Of the template, where it exists in several.")
+    ] = None
     media: _Later = None
     rcs: _Later = None
     whatsapp: _Later = None
@@ -158,6 +170,11 @@ def read(body: bytes) -> SendRequest:
         raise ProblemError(
             400, "malformed_json", f"The body is not JSON: {error}.", title="Malformed JSON"
         ) from None
+    if request.template is None and (request.variables or request.language):
+        raise ProblemError(
+            422, "validation_error", "variables and language belong to a template.",
+            errors=[FieldError("template", "Name the template.")],
+        )  # fmt: skip
     for name in _NOT_YET:
         if getattr(request, name) is not None:
             raise ProblemError(
@@ -181,15 +198,29 @@ def draft(request: SendRequest) -> Draft:
         request.validity_seconds,
         1,
         None if dlt is None else {k: v for k, v in msgspec.structs.asdict(dlt).items() if v},
-        _fallback(request.fallback) if request.fallback else (),
+        _fallback(request) if request.fallback else (),
+        *(_made_of(request) if request.template else ()),
     )
 
 
-def _fallback(steps: list[Fallback]) -> tuple[FallbackStep, ...]:
-    return tuple(
-        FallbackStep(one.channel, one.text or "", one.sender or "", one.after_seconds)
-        for one in steps
-    )
+def _made_of(request: SendRequest | Fallback) -> tuple[str, dict[str, str] | None, str]:
+    """Template, variables and language."""
+    values = {name: str(value) for name, value in (request.variables or {}).items()}
+    return request.template or "", values, request.language or ""
+
+
+def _fallback(request: SendRequest) -> tuple[FallbackStep, ...]:
+    return tuple(_step(one, request) for one in request.fallback or ())
+
+
+def _step(one: Fallback, request: SendRequest) -> FallbackStep:
+    step = FallbackStep(one.channel, one.text or "", one.sender or "", one.after_seconds)
+    if not one.template:
+        return step
+    template, values, language = _made_of(one)
+    if one.variables is None:
+        values = _made_of(request)[1]
+    return msgspec.structs.replace(step, template=template, variables=values, language=language)
 
 
 def _not_valid(text: str) -> ProblemError:

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "price": Entry("price", "Set and show prices."),
     "blacklist": Entry("blacklist", "Block numbers."),
     "dlt": Entry("dlt", "India's DLT: ids, templates, checks."),
+    "template": Entry("template", "Make, submit and approve message templates."),
     "sender": Entry("sender", "Request and approve sender ids."),
     "identity": Entry("identity", "WhatsApp numbers and RCS bots."),
     "route": Entry("route", "Connect to carriers."),

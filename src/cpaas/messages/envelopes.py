@@ -47,6 +47,8 @@ class Outgoing(msgspec.Struct, array_like=True):
     template: str = ""
     #: an earlier attempt is with a carrier that sent no receipt for it.
     handed: bool = False
+    #: what its price goes by where a channel has several (WhatsApp).
+    category: str = ""
 
     @property
     def with_carrier(self) -> bool:

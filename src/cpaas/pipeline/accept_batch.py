@@ -70,8 +70,9 @@ class Batch:
             kind = (
                 account_id, send_at_us, author.actor_id, author.campaign_id, is_test, channel,
                 lane, "BLOCKED" if is_blocked else status, author.origin, message.sender,
-                message.encoding, message.webhook_url,
+                message.encoding, message.webhook_url, message.category,
                 _encode(message.dlt) if message.dlt else None, fallback,
+                _encode(message.content) if message.content else None,
             )  # fmt: skip
             number = kinds.get(kind)
             if number is None:
@@ -111,7 +112,7 @@ class Batch:
             *_columns(sorted(self._rows), len(MESSAGE)),
             *_columns(
                 [
-                    (*kind[:-2], kind[-2] and _decode(kind[-2]), kind[-1] and _decode(kind[-1]))
+                    (*kind[:-3], *(one and _decode(one) for one in kind[-3:]))
                     for kind in self._kinds
                 ],
                 len(KIND),

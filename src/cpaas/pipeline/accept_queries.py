@@ -20,7 +20,8 @@ KIND: Final = (
     ("account_id", "bigint"), ("send_at", "timestamptz"), ("actor_id", "bigint"),
     ("campaign_id", "bigint"), ("is_test", "boolean"), ("channel", "text"), ("lane", "text"),
     ("status", "text"), ("origin", "text"), ("sender", "text"), ("encoding", "text"),
-    ("webhook_url", "text"), ("dlt", "jsonb"), ("fallback", "jsonb"),
+    ("webhook_url", "text"), ("category", "text"), ("dlt", "jsonb"), ("fallback", "jsonb"),
+    ("content", "jsonb"),
 )  # fmt: skip
 
 

@@ -27,12 +27,11 @@ from cpaas.pipeline.drafts import (
     stored_steps,
 )
 from cpaas.pipeline.refusals import RefusedError
+from cpaas.pipeline.templated import category, filled, refilled
+from cpaas.pipeline.units import units
 from cpaas.routing.plan import Planner
-from cpaas.smpp.text import plan
-from cpaas.snapshot.types import Account, Snapshot
+from cpaas.snapshot.types import Account, Snapshot, Template
 
-SEGMENTS_MAX: Final = 10
-TEXT_CHARS_MAX: Final = 10_000
 REFERENCE_CHARS_MAX: Final = 200
 SECOND_US: Final = 1_000_000
 #: what is due so soon goes at once.
@@ -69,6 +68,9 @@ class Prepared(msgspec.Struct, frozen=True):
     dlt_mode: str = ""
     #: sender -> what the DLT check found; the same for all recipients.
     judged: dict[str, Verdict] = {}
+    #: what the price goes by, where the channel has several.
+    category: str = ""
+    template: Template | None = None
 
 
 def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Prepared:
@@ -86,7 +88,10 @@ def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Pr
         raise RefusedError(
             "channel_disabled", f"{draft.channel} is switched off for this account.", "channel"
         )
-    encoding, segments = _text(draft.text)
+    template = None
+    if draft.template:
+        draft, template = filled(snapshot, author.account_id, draft)
+    encoding, segments = units(draft)
     _check_rest(draft)
     if draft.fallback:
         _check_fallback(snapshot, author, draft, now_us)
@@ -95,7 +100,8 @@ def prepare(snapshot: Snapshot, author: Author, draft: Draft, now_us: int) -> Pr
     valid_until_us = (send_at_us or now_us) + _validity(draft) * SECOND_US
     return Prepared(
         snapshot, author, account, draft, encoding, segments, sender, now_us, send_at_us,
-        valid_until_us, dlt.mode(account) if draft.channel == "sms" else "",
+        valid_until_us, dlt.mode(account) if draft.channel == "sms" else "", {},
+        category(draft.channel, template), template,
     )  # fmt: skip
 
 
@@ -115,7 +121,7 @@ def address(prepared: Prepared, to: str) -> Outgoing:
         )
     price = quote(
         prepared.snapshot, author.account_id, draft.channel, number.digits, prepared.segments,
-        country=number.country,
+        category=prepared.category, country=number.country,
     )  # fmt: skip
     if price is None and not author.is_test:
         raise RefusedError(
@@ -143,16 +149,33 @@ def address(prepared: Prepared, to: str) -> Outgoing:
         draft.registered_delivery,
         0,
         ids,
+        draft.content,
+        template=draft.template,
+        category=prepared.category,
     )
 
 
 def with_text(prepared: Prepared, text: str) -> Prepared:
     """The same for another text, as each row of a campaign has its own. Errors: RefusedError."""
-    encoding, segments = _text(text)
+    return _other(prepared, msgspec.structs.replace(prepared.draft, text=text))
+
+
+def with_variables(prepared: Prepared, values: dict[str, str]) -> Prepared:
+    """The same with a template's other values, as each row of a campaign has its own.
+
+    Errors: RefusedError. The draft must name a template.
+    """
+    made_of = prepared.template
+    if made_of is None:
+        raise AssertionError("no template to fill in")
+    return _other(prepared, refilled(made_of, prepared.draft, values))
+
+
+def _other(prepared: Prepared, draft: Draft) -> Prepared:
+    encoding, segments = units(draft)
     return msgspec.structs.replace(
-        prepared, draft=msgspec.structs.replace(prepared.draft, text=text), encoding=encoding,
-        segments=segments, judged={},
-    )  # fmt: skip
+        prepared, draft=draft, encoding=encoding, segments=segments, judged={}
+    )
 
 
 def submission(
@@ -192,16 +215,21 @@ def _dlt(prepared: Prepared, sender: str) -> dict[str, str] | None:
 def step_draft(draft: Draft, step: FallbackStep) -> Draft:
     """What a fallback's step sends instead of the message."""
     return msgspec.structs.replace(
-        draft, channel=step.channel, text=step.text or draft.text, sender=step.sender,
-        send_at_us=None, fallback=(), dlt=_step_dlt(draft, step),
+        draft, channel=step.channel, text=_step_text(draft, step), sender=step.sender,
+        send_at_us=None, fallback=(), dlt=_step_dlt(draft, step), template=step.template,
+        variables=step.variables, language=step.language, content=None,
     )  # fmt: skip
+
+
+def _step_text(draft: Draft, step: FallbackStep) -> str:
+    return step.text if step.text or step.template else draft.text
 
 
 def _step_dlt(draft: Draft, step: FallbackStep) -> dict[str, str] | None:
     """The DLT ids that hold for the step, too: another text is of another template."""
     if step.channel != draft.channel or not draft.dlt:
         return None
-    same = not step.text or step.text == draft.text
+    same = not step.template and step.text in ("", draft.text)
     kept = DLT_FIELDS if same else DLT_FIELDS - {"template_id"}
     return {name: value for name, value in draft.dlt.items() if name in kept} or None
 
@@ -227,35 +255,6 @@ def _check_fallback(snapshot: Snapshot, author: Author, draft: Draft, now_us: in
         except RefusedError as error:
             field = f"fallback[{number}].{error.field}" if error.field else f"fallback[{number}]"
             raise RefusedError(error.code, f"Fallback: {error.detail}", field) from None
-
-
-def _text(text: str) -> tuple[str, int]:
-    if not text.strip():
-        raise RefusedError("text_required", "The text is empty.", "text")
-    if "\0" in text:
-        raise RefusedError("invalid_text", "The text contains a NUL character.", "text")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise RefusedError(
-            "invalid_text", "The text contains half of a surrogate pair.", "text"
-        ) from None
-    if len(text) > TEXT_CHARS_MAX:
-        raise RefusedError(
-            "text_too_long",
-            f"The text has {len(text)} characters; at most {SEGMENTS_MAX} segments are sent.",
-            "text",
-        )
-    planned = plan(text)
-    if planned.segments > SEGMENTS_MAX:
-        forced = f", since {planned.forcing_char!r} forces it" if planned.forcing_char else ""
-        raise RefusedError(
-            "text_too_long",
-            f"The text needs {planned.segments} segments in {planned.encoding.value}{forced};"
-            f" at most {SEGMENTS_MAX} are sent.",
-            "text",
-        )
-    return planned.encoding.value, planned.segments
 
 
 def _check_rest(draft: Draft) -> None:
@@ -364,7 +363,7 @@ def _route_sender(prepared: Prepared, recipient: str, country: str) -> str:
         is_test=author.is_test,
         now_us=prepared.now_us,
     )
-    for route_id in planner.plan(recipient, "", country).route_ids[:1]:
+    for route_id in planner.plan(recipient, "", country, draft.template).route_ids[:1]:
         sender = snapshot.routes[route_id].default_sender
         if sender:
             return sender

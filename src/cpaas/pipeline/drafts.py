@@ -25,24 +25,33 @@ class FallbackStep(msgspec.Struct, frozen=True):
     """What is tried next: after a failure, or unless delivered `after_seconds` after SUBMITTED.
 
     text "" = the message's own, sender "" = as if none was named; None = only after a failure.
+    template: what its text is made of instead, with `variables`.
     """
 
     channel: str
     text: str = ""
     sender: str = ""
     after_seconds: int | None = None
+    template: str = ""
+    variables: dict[str, str] | None = None
+    language: str = ""
 
     def stored(self) -> dict[str, Any]:
         """As it stands in the message's row, where it gets a message_id or why it was skipped."""
+        made_of = {"template": self.template, "variables": self.variables or {}}
         return {
             "channel": self.channel, "text": self.text, "from": self.sender,
             "after_seconds": self.after_seconds,
+            **({**made_of, "language": self.language} if self.template else {}),
         }  # fmt: skip
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "FallbackStep":
         """The step that stands in a message's row."""
-        return cls(stored["channel"], stored["text"], stored["from"], stored.get("after_seconds"))
+        return cls(
+            stored["channel"], stored["text"], stored["from"], stored.get("after_seconds"),
+            stored.get("template", ""), stored.get("variables"), stored.get("language", ""),
+        )  # fmt: skip
 
 
 def stored_steps(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -51,7 +60,11 @@ def stored_steps(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """Content and wishes that all recipients share. Times are Unix microseconds."""
+    """Content and wishes that all recipients share. Times are Unix microseconds.
+
+    template: the name (or id) of an approved one, which `text` is made of; language "" = its only
+    one. content: what the channel sends beside the text.
+    """
 
     channel: str
     text: str
@@ -64,6 +77,10 @@ class Draft(msgspec.Struct, frozen=True):
     registered_delivery: int = 1
     dlt: dict[str, str] | None = None
     fallback: tuple[FallbackStep, ...] = ()
+    template: str = ""
+    variables: dict[str, str] | None = None
+    language: str = ""
+    content: dict[str, Any] | None = None
 
 
 class Replay(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from cpaas.messages.types import Finish, Note
 from cpaas.pipeline import adopt, recover_queries
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.recover_queries import Left, Unknown, Unmatched
+from cpaas.pipeline.templated import name_of
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.pipeline.waits import Heartbeats, Waits
 
@@ -254,11 +255,12 @@ def _note(context: Context, row: Left, kind: str, text: str) -> Note:
 def item_again(context: Context, row: Left, plan: Sequence[int] = ()) -> NewItem:
     """The message as it was accepted, back at the beginning of its channel's way."""
     lane = msgspec.convert(row.lane, Lane)
+    content = msgspec.json.decode(row.content) if row.content else None
     outgoing = Outgoing(
         row.id, row.recipient, row.sender, row.body, row.encoding, row.segments, row.attempt + 1,
         row.created_us, row.valid_until_us, row.price_micro, row.country, row.reference,
         row.webhook_url, dlt=msgspec.json.decode(row.dlt) if row.dlt else None,
-        content=msgspec.json.decode(row.content) if row.content else None,
+        content=content, template=name_of(content),
     )  # fmt: skip
     envelope = Envelope(
         VERSION, context.snapshot.version, row.account_id, msgspec.convert(row.channel, Channel),

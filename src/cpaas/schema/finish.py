@@ -17,6 +17,8 @@ CONFIGURATION = {
     "price": "id",
     "sender": "id",
     "dlt_template": "id",
+    "template": "id",
+    "template_version": "id",
     "route": "id",
     "route_cost": "id",
     "routing_rule": "id",

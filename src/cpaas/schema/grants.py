@@ -30,6 +30,10 @@ TENANT = {
         "SELECT, INSERT (account_id, template_id, name, body, category, senders, pe_id),"
         " UPDATE (name, body, category, senders, pe_id, active), DELETE"
     ),
+    # Changed by calls of the API only: what is submitted there is checked.
+    "template": "SELECT",
+    "template_version": "SELECT",
+    "template_event": "SELECT",
     "message": "SELECT",
     "message_part": "SELECT",
     "provider_id": "SELECT",

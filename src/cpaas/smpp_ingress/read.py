@@ -6,8 +6,9 @@ from typing import Final
 import msgspec
 
 from cpaas.messages.envelopes import Lane
-from cpaas.pipeline.check import SEGMENTS_MAX, VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN
+from cpaas.pipeline.check import VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN
 from cpaas.pipeline.drafts import Draft
+from cpaas.pipeline.units import SEGMENTS_MAX
 from cpaas.smpp.layout import ESM_UDHI
 from cpaas.smpp.parts import Part, part_of
 from cpaas.smpp.pdu import DataSm, SubmitMulti, SubmitSm

@@ -32,6 +32,8 @@ from cpaas.snapshot.types import (
     SmppCredential,
     Snapshot,
     Strategy,
+    Template,
+    Templates,
     WebhookEndpoint,
 )
 
@@ -278,6 +280,19 @@ async def _smpp_credentials(connection: asyncpg.Connection) -> _Fields:
     }
 
 
+async def _templates(connection: asyncpg.Connection) -> _Fields:
+    found: dict[tuple[int, str], Templates] = {}
+    for row in await queries.templates(connection):
+        values = dict(row)
+        values["content"] = _decode(values["content"])
+        values["variables"] = tuple(values["variables"])
+        one = Template(**values)
+        own = found.setdefault((one.account_id, one.channel), Templates({}, {}))
+        own.by_name.setdefault(one.name, {})[one.language] = one
+        own.by_id[one.id] = one
+    return {"templates": found}
+
+
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
     "account": _accounts,
     "api_key": _keys,
@@ -297,6 +312,8 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "inbound_keyword": _numbers,
     "platform_setting": _settings,
     "dlt_template": _dlt_templates,
+    "template": _templates,
+    "template_version": _templates,
     "smpp_credential": _smpp_credentials,
 }
 #: the tables that decide about a message's route.

@@ -155,3 +155,18 @@ async def identity_accounts(connection: asyncpg.Connection) -> Rows:
     return await connection.fetch(
         "SELECT identity_id, account_id, is_default FROM identity_account ORDER BY id"
     )
+
+
+async def templates(connection: asyncpg.Connection) -> Rows:
+    """Templates with their live version, or with the newest where none was ever live."""
+    return await connection.fetch(
+        """SELECT t.id, t.account_id, t.channel, t.name, t.language, v.number AS version, v.type,
+             v.category, v.content::text AS content, v.variables, v.carrier_id, t.dlt_template_id,
+             t.live_version > 0 AND v.status = 'APPROVED'
+               AND v.carrier_status IN ('not_needed', 'approved') AS usable,
+             CASE WHEN v.status <> 'APPROVED' OR v.carrier_status = 'not_needed' THEN v.status
+                  ELSE v.carrier_status || ' with the carrier' END AS state
+           FROM template t JOIN template_version v ON v.template_id = t.id
+             AND v.number = CASE t.live_version WHEN 0 THEN t.last_version ELSE t.live_version END
+           ORDER BY t.id"""
+    )

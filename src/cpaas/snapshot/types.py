@@ -191,6 +191,37 @@ class DltTemplates(msgspec.Struct):
     index: Any = None
 
 
+class Template(msgspec.Struct):
+    """A template as messages are made of it: its live version, or why there is none to use.
+
+    usable: both the operator and the carrier allow it; otherwise `state` says what is in the way.
+    made: it taken apart, when the first message asks.
+    """
+
+    id: int
+    account_id: int
+    channel: str
+    name: str
+    language: str
+    version: int
+    type: str
+    category: str
+    content: dict[str, Any]
+    variables: tuple[str, ...]
+    carrier_id: str
+    dlt_template_id: str
+    usable: bool
+    state: str
+    made: Any = None
+
+
+class Templates(msgspec.Struct, frozen=True):
+    """An account's templates of a channel: by name and then language, and by id."""
+
+    by_name: dict[str, dict[str, Template]] = {}
+    by_id: dict[int, Template] = {}
+
+
 class WebhookEndpoint(msgspec.Struct, frozen=True):
     """Where an account's events go; `events` empty = final states and READ."""
 
@@ -268,6 +299,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     smpp_receivers: dict[int, str] = {}
     identities: dict[tuple[str, str], Identity] = {}
     own_identities: dict[tuple[int, str], tuple[Identity, ...]] = {}
+    templates: dict[tuple[int, str], Templates] = {}
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.

@@ -28,9 +28,13 @@ STATUS_EVENT: Final[dict[str, str]] = {
 }
 RECEIVED: Final = "message.received"
 BALANCE_LOW: Final = "balance.low"
+#: what became of a template; told to who asked for it.
+TEMPLATES: Final = tuple(
+    f"template.{became}" for became in ("approved", "rejected", "paused", "disabled")
+)
 TEST: Final = "webhook.test"
 #: every type that a customer may subscribe to.
-EVENT_TYPES: Final = frozenset({*STATUS_EVENT.values(), RECEIVED, BALANCE_LOW})
+EVENT_TYPES: Final = frozenset({*STATUS_EVENT.values(), RECEIVED, BALANCE_LOW, *TEMPLATES})
 #: what an endpoint without a choice gets: final states and READ.
 DEFAULT_EVENTS: Final = frozenset(STATUS_EVENT[status] for status in FINAL)
 

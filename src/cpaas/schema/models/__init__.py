@@ -66,6 +66,7 @@ from cpaas.schema.models.routing import (
     StrategyMember,
 )
 from cpaas.schema.models.smpp import SmppBind, SmppPart, SmppReceipt
+from cpaas.schema.models.templates import Template, TemplateEvent, TemplateVersion
 from cpaas.schema.models.traffic import (
     CounterMinute,
     DeadLetter,
@@ -94,3 +95,4 @@ __all__ += [
     "CampaignHalt", "CampaignRow",
 ]  # fmt: skip
 __all__ += ["Conversation", "Identity", "IdentityAccount", "MediaFile", "MediaUpload"]
+__all__ += ["Template", "TemplateEvent", "TemplateVersion"]
