@@ -34,6 +34,8 @@ from cpaas.api import (
     send,
     senders,
     summary,
+    template_reviews,
+    templates,
     webhook,
 )
 from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller, provide_operator
@@ -46,8 +48,8 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
-    messages, inbound, balance, prices, webhook, blacklist, senders, identities, dlt, summary,
-    routing, exports, health,
+    messages, inbound, balance, prices, webhook, blacklist, senders, identities, templates,
+    template_reviews, dlt, summary, routing, exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)
 _CODES: Final = {

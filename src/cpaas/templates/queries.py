@@ -223,6 +223,11 @@ async def note(
 
 async def delete(connection: Any, account_id: int, template_id: int) -> bool:
     """Deletes a template with its versions and its history; False when it is not there."""
+    for table in ("template_event", "template_version"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE account_id = $1 AND template_id = $2",
+            account_id, template_id,
+        )  # fmt: skip
     found = await connection.fetchval(
         "DELETE FROM template WHERE account_id = $1 AND id = $2 RETURNING id",
         account_id, template_id,
