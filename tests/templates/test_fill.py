@@ -86,7 +86,7 @@ def test_an_rcs_card_reads_as_its_title_and_description() -> None:
     one = template(Content(cards=(Card("Sale", "20 % off, {{name}}"),)), "rcs", type="rich_card")
     text, content = fill(one, {"name": "Asha"})
     assert text == "Sale\n20 % off, Asha"
-    assert content["template"]["variables"] == {"name": "Asha"}
+    assert content["template"]["params"] == {"name": "Asha"}
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ async def url() -> AsyncIterator[Url]:
         if path == "/round":
             raise web.HTTPFound("/round")
         bodies = {"/a.png": PNG, "/a.jpg": JPEG, "/big": PNG + b"\0" * (5 * media.MB),
-                  "/page": b"<html>", "/none": b""}  # fmt: skip
+                  "/page": b"<html>", "/none": b"", "/fake": b"MZ"}  # fmt: skip
         if path not in bodies:
             raise web.HTTPNotFound
-        kind = "text/html" if path == "/page" else "image/png"
+        kind = {"/page": "text/html", "/a.jpg": "image/jpeg"}.get(path, "image/png")
         return web.Response(body=bodies[path], content_type=kind)
 
     application = web.Application()
@@ -51,12 +51,13 @@ GUARD = Guard(["127.0.0.0/8"])
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/gone", "answered 404"),
-        ("/page", "text/html; whatsapp takes image/jpeg"),
-        ("/big", "larger than"),
-        ("/none", "It is empty"),
+        ("/fake", "does not begin like one"),
+        ("/gone", "answers HTTP 404"),
+        ("/page", "The file is text/html; use one of image/jpeg"),
+        ("/big", "may have 5,242,880"),
+        ("/none", "is empty"),
         ("/away", "not on the public internet"),
-        ("/round", "redirects more than"),
+        ("/round", "redirected more than"),
     ],
 )
 async def test_what_is_refused(url: Url, path: str, words: str) -> None:
@@ -74,7 +75,7 @@ async def test_what_is_good(url: Url) -> None:
 
 async def test_an_address_inside_is_never_called(url: Url) -> None:
     look = await media.look(Guard(), "whatsapp", "image", url("/a.png"))
-    assert "cannot be called" in look.problem
+    assert "cannot be used" in look.problem
 
 
 async def test_all_media_of_a_template_once(url: Url) -> None:

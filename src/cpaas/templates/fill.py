@@ -109,8 +109,10 @@ def fill(template: Template, given: Mapping[str, str]) -> tuple[str, dict[str, A
             f" {most}.",
         )
     carried = parts.carried
-    if template.channel in ("whatsapp", "rcs"):
+    if template.channel == "whatsapp":
         carried = {**carried, "variables": dict(given)}
+    elif template.channel == "rcs":
+        carried = {**carried, "params": dict(given)}
     return text, {"template": carried}
 
 

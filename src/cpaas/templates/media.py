@@ -1,25 +1,22 @@
 """Looks once at the media a template names: reachable, of a kind and size that the channel takes.
 
-Addresses are customers' words, so each connection goes to an address that the guard has allowed.
+Addresses are customers' words: they are fetched as all media are, within the guard.
 """
 
 import asyncio
-import socket
 import struct
 from typing import Any, Final
-from urllib.parse import urljoin
 
-import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from cpaas.kit.guard import Guard, GuardError
+from cpaas.channels.base import MediaError
+from cpaas.kit.guard import Guard
+from cpaas.media.fetch import fetch, session
 from cpaas.templates.types import Content
 
 MB: Final = 1024 * 1024
 SECONDS_MAX: Final = 20
-REDIRECTS_MAX: Final = 3
-#: the first bytes tell kind and dimensions.
+#: the first bytes tell the dimensions.
 HEAD_BYTES: Final = 64 * 1024
 #: channel -> kind -> (media types, bytes).
 LIMITS: Final[dict[str, dict[str, tuple[tuple[str, ...], int]]]] = {
@@ -42,10 +39,6 @@ LIMITS: Final[dict[str, dict[str, tuple[tuple[str, ...], int]]]] = {
     },
 }  # fmt: skip
 PIXELS_MAX: Final = 10_000
-_MAGIC: Final = {
-    b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif",
-    b"%PDF-": "application/pdf", b"\x1aE\xdf\xa3": "video/webm",
-}  # fmt: skip
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -58,28 +51,6 @@ class Look(msgspec.Struct, frozen=True):
     bytes: int = 0
     width: int = 0
     height: int = 0
-
-
-class _Guarded(AbstractResolver):
-    """Resolves through the guard, so that what was allowed is what is called."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return [
-            {
-                "hostname": host, "host": str(one), "port": port, "proto": 0,
-                "family": socket.AF_INET if one.version == 4 else socket.AF_INET6,
-                "flags": socket.AI_NUMERICHOST,
-            }
-            for one in await self._guard.addresses(host)
-        ]  # fmt: skip
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 def addresses(content: Content) -> list[tuple[str, str]]:
@@ -108,67 +79,20 @@ async def look(guard: Guard, channel: str, kind: str, url: str) -> Look:
     """Fetches an address once, not more of it than the channel takes; never raises for it."""
     limits = LIMITS.get(channel, {}).get(kind)
     if limits is None:
-        return Look(url, kind, f"{channel} takes no {kind}")
+        return Look(url, kind, f"{channel} takes no {kind}.")
     types, most = limits
     try:
-        async with asyncio.timeout(SECONDS_MAX):
-            said, head, size = await _fetch(guard, url, most)
-    except GuardError as error:
-        return Look(url, kind, f"This address cannot be called: {error}.")
+        async with asyncio.timeout(SECONDS_MAX), session(guard) as client:
+            found = await fetch(client, guard, url, dict.fromkeys(types, most))
+    except MediaError as error:
+        return Look(url, kind, f"{str(error)[:1].upper()}{str(error)[1:]}.")
     except TimeoutError:
         return Look(url, kind, f"It was not there within {SECONDS_MAX} seconds.")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Look(url, kind, f"It cannot be fetched: {error or type(error).__name__}.")
-    width, height = dimensions(head)
-    real = sniffed(head) or said
+    width, height = dimensions(found.data[:HEAD_BYTES])
     problem = ""
-    if real not in types:
-        problem = f"It is {real or 'of no known type'}; {channel} takes {', '.join(types)}."
-    elif size > most:
-        problem = f"It is larger than {most // 1024:,} kB, the most that {channel} takes."
-    elif not size:
-        problem = "It is empty."
-    elif max(width, height) > PIXELS_MAX:
+    if max(width, height) > PIXELS_MAX:
         problem = f"It has {width} x {height} pixels; at most {PIXELS_MAX} a side are shown."
-    return Look(url, kind, problem, real, size, width, height)
-
-
-async def _fetch(guard: Guard, url: str, most: int) -> tuple[str, bytes, int]:
-    """The media type it claims, its beginning, and its size (above `most`: at least so large)."""
-    connector = aiohttp.TCPConnector(resolver=_Guarded(guard), use_dns_cache=False, limit=1)
-    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-        for _ in range(REDIRECTS_MAX + 1):
-            # Also for a bare address, which needs no resolving.
-            await guard.check_url(url)
-            async with session.get(url, allow_redirects=False) as answer:
-                if answer.status in (301, 302, 303, 307, 308) and "Location" in answer.headers:
-                    url = urljoin(url, answer.headers["Location"])
-                    continue
-                if answer.status != 200:
-                    raise ValueError(f"the server answered {answer.status}")
-                return await _read(answer, most)
-    raise ValueError(f"it redirects more than {REDIRECTS_MAX} times")
-
-
-async def _read(answer: aiohttp.ClientResponse, most: int) -> tuple[str, bytes, int]:
-    head, size = bytearray(), 0
-    async for piece in answer.content.iter_chunked(HEAD_BYTES):
-        size += len(piece)
-        if len(head) < HEAD_BYTES:
-            head += piece[: HEAD_BYTES - len(head)]
-        if size > most:
-            break
-    return answer.content_type, bytes(head), size
-
-
-def sniffed(head: bytes) -> str:
-    """The media type that the first bytes show; "" = none that is known."""
-    for magic, kind in _MAGIC.items():
-        if head.startswith(magic):
-            return kind
-    if head[4:8] == b"ftyp":
-        return "video/3gpp" if head[8:11] == b"3gp" else "video/mp4"
-    return ""
+    return Look(url, kind, problem, found.media_type, len(found.data), width, height)
 
 
 def dimensions(head: bytes) -> tuple[int, int]:
