@@ -26,6 +26,9 @@ def test_five_hundred_messages_for_each_victim(tmp_path: Path, queue: str) -> No
     assert struck == dict.fromkeys(victims, 2)
     assert answer["messages"] == 500 * len(victims)
     assert answer["facts"]["messages DELIVERED"] > 2_000
+    # Money that only stays where it is would prove little.
+    (refunded,) = (one for one in answer["checks"] if one["what"].startswith("refunded, micro"))
+    assert refunded["found"] > 0
     report = Path(answer["report"]["html"]).read_text()
     assert "The books agree" in report
     assert "--seed 26" in report

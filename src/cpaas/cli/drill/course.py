@@ -141,6 +141,8 @@ async def _scenery(
         stack.push_async_callback(asyncio.to_thread, copy.stop)
         told = Ports(links["carrier"].port, links["customer"].port)
         await asyncio.to_thread(copy.start, told, ACCOUNTS, events=None)
+        # The others pay for what a carrier failed to deliver, as accounts do by default.
+        await asyncio.to_thread(copy.command, "account", "set", "bench1", "--refund-failed")
         yield Victims(copy, carrier, customer, links, database), links["api"].port
 
 
