@@ -56,16 +56,19 @@ class QuickForm(forms.Form):
         chosen.choices = offered
 
 
-def _senders(request: HttpRequest) -> list[tuple[str, str]]:
+def approved_senders(request: HttpRequest, channel: str) -> list[tuple[str, str]]:
+    """The channel's senders that the operator has approved, the default first."""
     account = account_id(request)
     rows = look(request, lambda c: senders.senders(c, account_id=account, status="APPROVED"))
-    ours = sorted((one for one in rows if one.channel == "sms"), key=lambda one: not one.is_default)
+    ours = sorted(
+        (one for one in rows if one.channel == channel), key=lambda one: not one.is_default
+    )
     return [(one.value, f"{one.value} · approved") for one in ours]
 
 
 def quick(request: HttpRequest) -> HttpResponse:
     """The form; sending leads back to it with the message's strip above."""
-    offered = _senders(request)
+    offered = approved_senders(request, "sms")
     sent = _sent(request)
     fault = ""
     if request.method == "POST":

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cpaas.consoles.portal import billing, dashboard, quick, reports, settings
+from cpaas.consoles.portal import billing, dashboard, inbox, quick, reports, settings
 from cpaas.consoles.shared.screen import Screen
 
 SCREENS: Final[tuple[Screen, ...]] = (
@@ -10,5 +10,6 @@ SCREENS: Final[tuple[Screen, ...]] = (
     quick.SCREEN,
     reports.SCREEN,
     billing.SCREEN,
+    inbox.SCREEN,
     settings.SCREEN,
 )
