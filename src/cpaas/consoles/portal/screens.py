@@ -2,14 +2,25 @@
 
 from typing import Final
 
-from cpaas.consoles.portal import billing, dashboard, inbox, quick, reports, settings
+from cpaas.consoles.portal import (
+    api_docs,
+    billing,
+    dashboard,
+    identities,
+    inbox,
+    quick,
+    reports,
+    settings,
+)
 from cpaas.consoles.shared.screen import Screen
 
 SCREENS: Final[tuple[Screen, ...]] = (
     dashboard.SCREEN,
     quick.SCREEN,
+    identities.SCREEN,
     reports.SCREEN,
     billing.SCREEN,
     inbox.SCREEN,
     settings.SCREEN,
+    api_docs.SCREEN,
 )
