@@ -59,6 +59,22 @@ def test_the_reserved_numbers_play_their_part(
     sandbox.becomes(key, sent["id"], final)
 
 
+@pytest.mark.parametrize(
+    ("number", "final"),
+    [("+999000000001", "DELIVERED"), ("+999000000002", "FAILED"), ("+999000000003", "REJECTED")],
+)
+def test_a_call_goes_the_whole_way(sandbox: Platform, number: str, final: str) -> None:
+    account = sandbox.answer["account"]
+    for kind in ("test_key", "api_key"):
+        sent = sandbox.send(
+            account[kind], channel="voice", to=number, text="Your code is 4 8 2 1.",
+            voice={"repeat": 2},
+        )  # fmt: skip
+        assert float(sent["price"]) == (0.6 if kind == "api_key" else 0)
+        told = sandbox.becomes(account[kind], sent["id"], final)
+        assert float(told["price"]) == (0.6 if kind == "api_key" and final == "DELIVERED" else 0)
+
+
 def test_a_test_key_costs_nothing(sandbox: Platform) -> None:
     account = sandbox.answer["account"]
     before = sandbox.call("GET", "/v1/balance", key=account["api_key"])[1]

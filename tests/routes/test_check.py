@@ -1,5 +1,7 @@
 """Routes that cannot work are refused with what to write instead."""
 
+from typing import Any
+
 import pytest
 
 from cpaas.kit.errors import InputError
@@ -53,3 +55,20 @@ def test_fields_out_of_range(changes: RouteChanges, field: str) -> None:
 
 def test_a_simulated_route_needs_no_address() -> None:
     assert check.new_route(NewRoute(name="test_sms", simulated=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, "channel"),
+        ({"dialect": "sip"}, "host"),
+        ({"dialect": "sip", "host": "sip.example.net"}, "system_id"),
+        ({"dialect": "http"}, "system_id"),
+        ({"dialect": "http", "system_id": "AC1", "settings": {"base_url": "ftp://x"}}, "settings"),
+        ({"dialect": "sip", "settings": {"transport": "tls"}}, "settings"),
+    ],
+)
+def test_routes_of_calls(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check.new_route(NewRoute(name="calls", channel="voice", **changes))
+    assert refused.value.field == field

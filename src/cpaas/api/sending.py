@@ -11,11 +11,12 @@ import msgspec
 
 from cpaas.api.problem import FieldError, ProblemError
 from cpaas.api.times import micros
+from cpaas.channels.voice.content import VoiceContent
 from cpaas.messages.envelopes import Lane
 from cpaas.pipeline.drafts import Draft, FallbackStep
 
 RECIPIENTS_MAX: Final = 10_000
-_NOT_YET: Final = ("media", "rcs", "whatsapp", "voice")
+_NOT_YET: Final = ("media", "rcs", "whatsapp")
 _FIELD: Final = re.compile(r" - at `(?:\$\.)?([^`]*)`$")
 _NAMED: Final = re.compile(r"field `([^`]+)`")
 
@@ -106,7 +107,10 @@ class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media: _Later = None
     rcs: _Later = None
     whatsapp: _Later = None
-    voice: _Later = None
+    voice: Annotated[
+        VoiceContent | None,
+        msgspec.Meta(description="Of a call: how the text is said, or the file that is played."),
+    ] = None
     fallback: Annotated[
         list[Fallback] | None,
         msgspec.Meta(description="Up to 5 further attempts, each paid when it is made."),
@@ -187,7 +191,7 @@ def read(body: bytes) -> SendRequest:
 def draft(request: SendRequest) -> Draft:
     """What all recipients share."""
     dlt = request.dlt
-    return Draft(
+    made = Draft(
         request.channel,
         request.text or "",
         request.sender or "",
@@ -201,6 +205,9 @@ def draft(request: SendRequest) -> Draft:
         _fallback(request) if request.fallback else (),
         *(_made_of(request) if request.template else ()),
     )
+    if request.voice is None:
+        return made
+    return msgspec.structs.replace(made, content={"voice": msgspec.to_builtins(request.voice)})
 
 
 def _made_of(request: SendRequest | Fallback) -> tuple[str, dict[str, str] | None, str]:

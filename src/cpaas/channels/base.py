@@ -70,6 +70,8 @@ class CarrierReceipt(msgspec.Struct):
     message_id: bytes | None = None
     #: the carrier's price category, where it names one (WhatsApp).
     category: str = ""
+    #: of a call that was answered and is over: how long it was.
+    seconds: int | None = None
 
 
 class InboundPart(msgspec.Struct, frozen=True):
@@ -181,6 +183,16 @@ class MediaStore(Protocol):
         """Keeps the carrier's id for that long."""
 
 
+class SoundStore(Protocol):
+    """Sounds that were made, for every process."""
+
+    async def get(self, key: str) -> bytes | None:
+        """A sound by its key."""
+
+    async def put(self, key: str, sound: bytes) -> None:
+        """Keeps a sound."""
+
+
 class Tools(msgspec.Struct, frozen=True):
     """What a channel may use of its host.
 
@@ -193,6 +205,7 @@ class Tools(msgspec.Struct, frozen=True):
     secrets: Callable[[Identity], dict[str, str]]
     media: MediaStore
     callback_url: Callable[[Route], str]
+    sounds: SoundStore | None = None
 
 
 class Sink(Protocol):

@@ -4,5 +4,6 @@ from typing import Final
 
 from cpaas.channels.base import Channel
 from cpaas.channels.sms.channel import SmsChannel
+from cpaas.channels.voice.channel import VoiceChannel
 
-CHANNELS: Final[dict[str, Channel]] = {"sms": SmsChannel()}
+CHANNELS: Final[dict[str, Channel]] = {"sms": SmsChannel(), "voice": VoiceChannel()}

@@ -16,7 +16,7 @@ from cpaas.accounts.create import create_account
 from cpaas.accounts.types import NewAccount
 from cpaas.billing import queries as billing_queries
 from cpaas.billing import wallet
-from cpaas.cli import queries
+from cpaas.cli import queries, sandbox_voice
 from cpaas.config import Settings
 from cpaas.db import portal_role
 from cpaas.db.actor import acting
@@ -34,7 +34,9 @@ SANDBOX_ROUTE: Final = "smpp1"
 SANDBOX_SENDER: Final = "SANDBX"
 SANDBOX_BALANCE_MICRO: Final = 1_000 * MICRO
 #: what a test key reaches: the carrier built into the service, per channel that is there.
-TEST_ROUTES: Final = {"test_sms": "sms"}
+TEST_ROUTES: Final = {"test_sms": "sms", "test_voice": "voice"}
+#: from whom test messages come where nobody says.
+TEST_SENDERS: Final = {"voice": "+999000000000"}
 #: rules of the operator's own go before it.
 SANDBOX_RULE_PRIORITY: Final = 1000
 SANDBOX_WINDOW: Final = 500
@@ -91,7 +93,10 @@ async def bootstrap(settings: Settings, dsn: str) -> BootstrapResult:
             admin = await _admin(connection)
             for name, channel in TEST_ROUTES.items():
                 if await route_queries.route_by_name(connection, name) is None:
-                    route = NewRoute(name=name, channel=channel, label="Test", simulated=True)
+                    route = NewRoute(
+                        name=name, channel=channel, label="Test", simulated=True,
+                        default_sender=TEST_SENDERS.get(channel, ""),
+                    )  # fmt: skip
                     await edit.create_route(connection, keyring, route)
             account = await _sandbox(connection, settings, keyring) if settings.sandbox else None
         return BootstrapResult(admin=admin, account=account)
@@ -126,6 +131,9 @@ async def _sandbox(
     known = await queries.sandbox_account(connection)
     if known is not None:
         await queries.move_sandbox_route(connection, SANDBOX_ROUTE, host, port)
+        await sandbox_voice.lay(
+            connection, keyring, settings, known["id"], rule_priority=SANDBOX_RULE_PRIORITY
+        )
         return Sandbox(
             name=known["name"],
             username=known["username"],
@@ -147,6 +155,9 @@ async def _sandbox(
     await decide.request(connection, made.id, "sms", SANDBOX_SENDER)
     await decide.approve(connection, made.id, "sms", SANDBOX_SENDER)
     await _sandbox_route(connection, keyring, host, port)
+    await sandbox_voice.lay(
+        connection, keyring, settings, made.id, rule_priority=SANDBOX_RULE_PRIORITY
+    )
     return Sandbox(
         name=made.name,
         username=made.username,

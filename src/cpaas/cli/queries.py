@@ -15,7 +15,7 @@ async def lock_bootstrap(connection: asyncpg.Connection) -> None:
 async def sandbox_account(connection: asyncpg.Connection) -> asyncpg.Record | None:
     """Name, owner and SMPP system id of the sandbox's account."""
     return await connection.fetchrow(
-        "SELECT a.name, coalesce(u.username, '') AS username,"
+        "SELECT a.id, a.name, coalesce(u.username, '') AS username,"
         " coalesce(c.system_id, '') AS system_id"
         " FROM account a"
         " LEFT JOIN app_user u ON u.account_id = a.id AND u.member_role = 'owner'"
@@ -46,6 +46,28 @@ async def note_sandbox_smsc(connection: asyncpg.Connection, host: str, port: int
         " WHERE s.value <> excluded.value",
         host, port,
     )  # fmt: skip
+
+
+async def move_sandbox_calls(connection: asyncpg.Connection, name: str, url: str) -> None:
+    """Lets the route follow the simulated provider of calls, unless it was pointed elsewhere."""
+    await connection.execute(
+        "UPDATE route SET settings = jsonb_build_object('base_url', $2::text)"
+        " FROM platform_setting s WHERE s.name = 'sandbox_calls' AND route.name = $1"
+        " AND route.settings = s.value AND s.value <> jsonb_build_object('base_url', $2::text)",
+        name, url,
+    )  # fmt: skip
+    await note_sandbox_calls(connection, url)
+
+
+async def note_sandbox_calls(connection: asyncpg.Connection, url: str) -> None:
+    """Remembers where the simulated provider of calls listens."""
+    await connection.execute(
+        "INSERT INTO platform_setting AS s (name, value) VALUES ('sandbox_calls',"
+        " jsonb_build_object('base_url', $1::text))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now()"
+        " WHERE s.value <> excluded.value",
+        url,
+    )
 
 
 async def keeps_secrets(connection: asyncpg.Connection) -> bool:

@@ -20,8 +20,10 @@ def create(  # noqa: PLR0913 one option per field of the screen
     channel: Annotated[str, typer.Option(help="sms, whatsapp, rcs or voice.")] = "sms",
     host: Annotated[str, typer.Option(help="Carrier's host.")] = "",
     port: Annotated[int, typer.Option(help="Carrier's port.")] = 0,
-    system_id: Annotated[str, typer.Option(help="SMPP system id.")] = "",
-    password: Annotated[str, typer.Option(help="SMPP password, kept encrypted.")] = "",
+    sip: Annotated[str, typer.Option(help="Voice: the trunk's HOST or HOST:PORT.")] = "",
+    http: Annotated[str, typer.Option(help="Voice: a Calls API's base URL.")] = "",
+    system_id: Annotated[str, typer.Option(help="SMPP system id, SIP user, account sid.")] = "",
+    password: Annotated[str, typer.Option(help="Its password or token, kept encrypted.")] = "",
     system_type: Annotated[str, typer.Option(help="SMPP system type.")] = "",
     bind_type: Annotated[str, typer.Option(help="trx, tx or tx_rx.")] = "trx",
     binds: Annotated[int, typer.Option(help="Connections to the carrier.")] = 1,
@@ -42,12 +44,14 @@ def create(  # noqa: PLR0913 one option per field of the screen
     from cpaas.routes import edit
     from cpaas.routes.types import NewRoute
 
+    dialect, host, port, document = _reached(channel, sip, http, host, port, _document(settings))
     route = NewRoute(
-        name=name, channel=channel, label=label, host=host, port=port, active=not inactive,
+        name=name, channel=channel, dialect=dialect, label=label, host=host, port=port,
+        active=not inactive,
         tps=tps, binds=binds, window_size=window, bind_type=bind_type, system_id=system_id,
         system_type=system_type, password=password, default_sender=default_sender,
         message_id_mode=message_id_mode, cost_micro=check.price(check.amount(cost)),
-        settings=_document(settings),
+        settings=document,
     )  # fmt: skip
     keyring = Keyring.load_or_make(output.settings().keyring)
 
@@ -149,6 +153,27 @@ def delete(name: Name, json: output.Json = False) -> None:
         output.emit({"name": name, "deleted": True})
     else:
         output.text(f"route {name} is gone")
+
+
+def _reached(
+    channel: str, sip: str, http: str, host: str, port: int, document: dict[str, object]
+) -> tuple[str, str, int, dict[str, object]]:
+    """Dialect, host, port and settings of what the options name."""
+    if (sip or http) and channel != "voice":
+        raise output.CliError("--sip and --http are for voice", "add --channel voice")
+    if sip and http:
+        raise output.CliError("a route is a trunk or a Calls API", "give --sip or --http")
+    if sip:
+        named, _, given = sip.removeprefix("sip:").partition(":")
+        return "sip", named, int(given) if given.isdecimal() else port, document
+    if http:
+        return "http", host, port, {"base_url": http, **document}
+    if channel == "voice":
+        raise output.CliError(
+            "the route does not say how its carrier is reached",
+            "give --sip HOST for a trunk or --http URL for a Calls API",
+        )
+    return "smpp", host, port, document
 
 
 def _document(text: str) -> dict[str, object]:

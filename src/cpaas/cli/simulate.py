@@ -21,6 +21,16 @@ def smsc() -> None:
 
 
 @app.command()
+def voice() -> None:
+    """Run the simulated provider of calls that the sandbox's route calls through."""
+    from cpaas.cli.serve import run_entry
+    from cpaas.services.catalogue import BY_NAME
+
+    row = BY_NAME["simulator-voice"]
+    raise typer.Exit(run_entry(row.name, row.entry))
+
+
+@app.command()
 def customer(
     port: Annotated[int, typer.Option(help="Port to receive webhooks on.")] = 8089,
 ) -> None:

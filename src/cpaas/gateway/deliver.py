@@ -208,7 +208,9 @@ class RouteGateway:
         if link is None or not link.up or now >= self.may_send_until:
             self._contact.gone(now)
             return False
-        self._contact.linked(now, full=link.free <= 0 < link.in_flight)
+        # What talks for minutes fills its window and is not silent; such a link knows by itself.
+        patient = getattr(link, "patient", False)
+        self._contact.linked(now, full=not patient and link.free <= 0 < link.in_flight)
         return True
 
     async def _fill(self) -> None:

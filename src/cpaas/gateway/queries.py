@@ -1,11 +1,13 @@
 """SQL of the gateway: claims, the leases of routes, their visible state, replies from handsets."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from cpaas.gateway.quality import Counted
+from cpaas.kit.ids import lowest_at
 
 #: a message's id, and which attempt at sending it.
 Attempt = tuple[bytes, int]
@@ -175,3 +177,18 @@ async def conversations(
         channel, [one[0] for one in pairs], [one[1] for one in pairs], at_us,
     )  # fmt: skip
     return {(row[0], row[1]) for row in rows}
+
+
+async def open_calls(
+    connection: Any, after: bytes, seconds: float, days: int, most: int
+) -> list[Any]:
+    """Calls that were submitted so long ago and have not ended, by their ids."""
+    lowest = lowest_at(time.time_ns() // 1_000_000 - days * 86_400_000).bytes
+    rows: list[Any] = await connection.fetch(
+        """SELECT id, route_id, provider_message_id, recipient, sender FROM message
+           WHERE id > $1 AND channel = 'voice' AND status = 'SUBMITTED'
+             AND provider_message_id IS NOT NULL
+             AND submitted_at < now() - $2 * interval '1 second' ORDER BY id LIMIT $3""",
+        max(after, lowest), seconds, most,
+    )  # fmt: skip
+    return rows

@@ -25,6 +25,7 @@ def receipts(
         Receipt(
             route_id, one.provider_message_id, one.state, one.error_code, one.error, one.done_us,
             one.recipient, one.sender, one.raw, token(one.token), one.message_id, one.category,
+            one.seconds,
         )
         for one in told
     ]  # fmt: skip

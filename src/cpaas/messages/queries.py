@@ -16,6 +16,9 @@ from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, 
 #: the transition table as "BEFORE>AFTER".
 _ALLOWED: Final = sorted(f"{b}>{a}" for b, nexts in TRANSITIONS.items() for a in nexts)
 _FINAL: Final = sorted(FINAL)
+#: a call that ends so was not answered: what was reserved for it is given back whole.
+UNANSWERED: Final = frozenset({"FAILED", "REJECTED", "EXPIRED"})
+_UNANSWERED: Final = sorted(UNANSWERED)
 
 # submitted_at and delivered_at stay NULL where a step was skipped: that tells the counters so.
 APPLY: Final = """
@@ -37,6 +40,7 @@ UPDATE message m SET
   error = CASE k.status WHEN 'READ' THEN m.error ELSE k.error END,
   refunded_micro = CASE WHEN k.refund = 'always'
                           OR (k.refund = 'policy' AND m.account_id = any($14))
+                          OR (m.channel = 'voice' AND k.status = any($16))
                         THEN m.price_micro ELSE m.refunded_micro END
 FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::int[])
        WITH ORDINALITY g(id, attempt, at, provider_id, kind, number)
@@ -83,6 +87,7 @@ async def apply(
         final_by,
         refunding,
         _ALLOWED,
+        _UNANSWERED,
     )
     return [Applied(ordered[row[0] - 1], *row[1:]) for row in rows]
 

@@ -41,6 +41,8 @@ class Finish(msgspec.Struct, frozen=True):
     handed_over: bool = False
     actor: str = ""
     known: tuple[Envelope, Outgoing] | None = None
+    #: how long a call was, if this is the end of one that was answered.
+    seconds: int | None = None
 
 
 class Applied(msgspec.Struct):

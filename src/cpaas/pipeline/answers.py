@@ -114,7 +114,8 @@ def decide(context: Context, answer: Answer) -> Step:
 def _submitted(context: Context, answer: Answer) -> Finish:
     message = answer.message
     cost = 0
-    if not answer.envelope.is_test:
+    # What a call costs is known when it is over.
+    if not answer.envelope.is_test and answer.envelope.channel != "voice":
         each = context.snapshot.carrier_cost(answer.route_id, message.to.removeprefix("+"))
         cost = (each or 0) * message.segments
     return Finish(

@@ -17,6 +17,8 @@ from cpaas.kit.guard import GuardError, parse_url
 from cpaas.kit.ids import new_id_bytes
 from cpaas.kit.phone import read
 from cpaas.messages.envelopes import CHANNELS, Channel, Outgoing
+from cpaas.pipeline.call_price import CHANNEL as CALLS
+from cpaas.pipeline.call_price import call_quote
 from cpaas.pipeline.drafts import (
     Author,
     Draft,
@@ -119,10 +121,17 @@ def address(prepared: Prepared, to: str) -> Outgoing:
             f"This account may not send to {number.country} (+{number.digits}).",
             "to",
         )
-    price = quote(
-        prepared.snapshot, author.account_id, draft.channel, number.digits, prepared.segments,
-        category=prepared.category, country=number.country,
-    )  # fmt: skip
+    segments = prepared.segments
+    if draft.channel == CALLS:
+        reserved = call_quote(
+            prepared.snapshot, author.account_id, number.digits, segments, number.country
+        )
+        price, segments = reserved or (None, segments)
+    else:
+        price = quote(
+            prepared.snapshot, author.account_id, draft.channel, number.digits, segments,
+            category=prepared.category, country=number.country,
+        )  # fmt: skip
     if price is None and not author.is_test:
         raise RefusedError(
             "no_price", f"No price is set for {draft.channel} to +{number.digits}.", "to"
@@ -138,7 +147,7 @@ def address(prepared: Prepared, to: str) -> Outgoing:
         sender,
         draft.text,
         prepared.encoding,
-        prepared.segments,
+        segments,
         1,
         prepared.now_us,
         prepared.valid_until_us,

@@ -8,6 +8,7 @@ from cpaas.accounts.queries import delete_old_tokens
 from cpaas.db.queries import make_partitions
 from cpaas.kit.ids import lowest_at
 from cpaas.kit.log import get_logger
+from cpaas.messages.call_record import call_seconds
 from cpaas.messages.types import Finish
 from cpaas.pipeline import recover_queries
 from cpaas.pipeline.receipts import apply_receipts
@@ -59,7 +60,7 @@ def _receipt(kept: Unmatched) -> Receipt:
     return Receipt(
         kept.route_id, kept.provider_message_id, msgspec.convert(kept.state, ReceiptState),
         kept.error_code, "", kept.done_us or kept.received_us, kept.recipient, kept.sender,
-        kept.raw,
+        kept.raw, seconds=call_seconds(kept.raw),
     )  # fmt: skip
 
 

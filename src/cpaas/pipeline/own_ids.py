@@ -61,5 +61,8 @@ async def find(
 
 
 def _cost(context: Context, receipt: Receipt, state: Found) -> int:
+    route = context.snapshot.routes.get(state.route_id)
+    if route is not None and route.channel == "voice":
+        return 0  # known when the call is over
     each = context.snapshot.carrier_cost(state.route_id, receipt.recipient.removeprefix("+"))
     return (each or 0) * state.segments

@@ -6,6 +6,7 @@ A receipt without a message is kept and tried again; one after a final state is 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cpaas.billing.calls import used_units
 from cpaas.kit.ids import lowest_at
 from cpaas.messages import queries, receipt_queries
 from cpaas.messages.receipt_queries import Found, FoundPart, NewUnmatched, PartEnd
@@ -156,6 +157,8 @@ def _wanted(receipt: Receipt, message: Found, context: Context) -> Finish:
     plausible = (message.submitted_us or context.now_us) <= receipt.done_us <= context.now_us
     at_us = receipt.done_us if plausible else context.now_us
     attempt = 0 if message.known is None else message.attempt
+    if receipt.seconds is not None and receipt.state == "DELIVERED":
+        return _ended_call(receipt, message, context, at_us)
     if receipt.state in _ARRIVED:
         return Finish(
             message.id, receipt.state, at_us, attempt, message.route_id if attempt else 0,  # type: ignore[arg-type]
@@ -166,6 +169,17 @@ def _wanted(receipt: Receipt, message: Found, context: Context) -> Finish:
         message.id, receipt.state, at_us, attempt,  # type: ignore[arg-type]
         error_code=clean(receipt.error_code) or receipt.state.lower(), error=clean(receipt.error),
         refund="policy", handed_over=True,
+    )  # fmt: skip
+
+
+def _ended_call(receipt: Receipt, message: Found, context: Context, at_us: int) -> Finish:
+    """An answered call is over: it costs what it used, here and at its carrier."""
+    seconds = receipt.seconds or 0
+    each = context.snapshot.carrier_cost(message.route_id, receipt.recipient.removeprefix("+"))
+    return Finish(
+        message.id, "DELIVERED", at_us, message.attempt,
+        carrier_cost_micro=(each or 0) * used_units(seconds, message.segments), handed_over=True,
+        seconds=seconds,
     )  # fmt: skip
 
 

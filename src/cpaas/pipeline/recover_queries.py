@@ -109,6 +109,20 @@ async def claimed_by(
     return [tuple(row) for row in rows]
 
 
+async def calls_of(
+    connection: Any, instances: Sequence[int], routes: Sequence[int], lowest: bytes, highest: bytes,
+    most: int,
+) -> list[tuple[bytes, int]]:  # fmt: skip
+    """Id and attempt of calls under way that these instances made on these routes."""
+    rows = await connection.fetch(
+        """SELECT id, attempt FROM message
+           WHERE id >= $3 AND id < $4 AND status = 'SUBMITTED' AND channel = 'voice'
+             AND claimed_by = any($1) AND route_id = any($2) ORDER BY id LIMIT $5""",
+        list(instances), list(routes), lowest, highest, most,
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in rows]
+
+
 async def unknown_events(connection: Any, after: bytes, most: int) -> list[Unknown]:
     """Events of unknown outcomes with ids from `after` on, oldest first."""
     rows = await connection.fetch(

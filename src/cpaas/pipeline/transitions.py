@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cpaas.billing.calls import settle_calls
 from cpaas.billing.refund_queries import RefundEntry, refund
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
@@ -74,6 +75,9 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
 async def _tell(connection: Any, context: Context, applied: Sequence[Applied]) -> None:
     """Refunds, notes, events and figures of transitions that took place."""
     refunded = await refund(connection, _refunds(applied))
+    ended = [one for one in applied if one.finish.seconds is not None]
+    if ended:
+        await settle_calls(connection, ended)
     await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
     items = _events(context, applied)
     if items:
@@ -148,7 +152,8 @@ def _refunds(applied: Sequence[Applied]) -> list[RefundEntry]:
 
 
 def _refunds_it(one: Applied) -> bool:
-    return one.finish.refund != "never" or one.duplicate
+    unanswered = one.channel == "voice" and one.finish.status in queries.UNANSWERED
+    return one.finish.refund != "never" or one.duplicate or unanswered
 
 
 def _code(one: Applied) -> str:
@@ -183,6 +188,7 @@ def _message(one: Applied) -> EventMessage:
         wanted.status, one.provider_message_id, one.price_micro - one.refunded_micro,
         _code(one), fallback.DUPLICATE_TEXT if one.duplicate else wanted.error, one.segments,
         one.submitted_us, one.delivered_us or read_us, one.campaign_id, one.webhook_url,
+        seconds=wanted.seconds,
     )  # fmt: skip
 
 
@@ -203,6 +209,8 @@ def _counts(applied: Sequence[Applied], refunded: set[bytes]) -> dict[CounterKey
         _count(to, one)
         if wanted.id in refunded and _refunds_it(one):
             to.refunded_micro += one.price_micro
+        elif wanted.seconds is not None:
+            to.refunded_micro += one.refunded_micro
     return counts
 
 

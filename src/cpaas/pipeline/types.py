@@ -46,3 +46,5 @@ class Receipt(msgspec.Struct):
     token: object = None
     message_id: bytes | None = None
     category: str = ""
+    #: of a call that was answered and is over: how long it was.
+    seconds: int | None = None

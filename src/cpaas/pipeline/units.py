@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from cpaas.pipeline.call_price import CHANNEL as CALLS
+from cpaas.pipeline.call_price import call_minutes
 from cpaas.pipeline.drafts import Draft
 from cpaas.pipeline.refusals import RefusedError
 from cpaas.smpp.text import plan
@@ -9,12 +11,14 @@ from cpaas.smpp.text import plan
 SEGMENTS_MAX: Final = 10
 TEXT_CHARS_MAX: Final = 10_000
 #: what other channels take of free text, where nothing is segmented.
-CHANNEL_CHARS: Final = {"whatsapp": 4096, "rcs": 2500, "voice": TEXT_CHARS_MAX}
+CHANNEL_CHARS: Final = {"whatsapp": 4096, "rcs": 2500}
 
 
 def units(draft: Draft) -> tuple[str, int]:
     """The encoding and the units that are paid. Errors: RefusedError."""
     text = draft.text
+    if draft.channel != CALLS and "voice" in (draft.content or {}):
+        raise RefusedError("validation_error", "voice belongs to the channel voice.", "voice")
     if not text.strip() and not draft.content:
         raise RefusedError("text_required", "The text is empty.", "text")
     if "\0" in text:
@@ -25,6 +29,8 @@ def units(draft: Draft) -> tuple[str, int]:
         raise RefusedError(
             "invalid_text", "The text contains half of a surrogate pair.", "text"
         ) from None
+    if draft.channel == CALLS:
+        return "", call_minutes(text, draft.content)
     if draft.channel == "sms":
         return _segments(text)
     most = CHANNEL_CHARS[draft.channel]

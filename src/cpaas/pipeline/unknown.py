@@ -16,7 +16,7 @@ from cpaas.kit.ids import lowest_at
 from cpaas.messages import queries
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Channel, Envelope, Lane, Outgoing, pack
 from cpaas.messages.types import Finish, Note
-from cpaas.pipeline import adopt, recover_queries
+from cpaas.pipeline import adopt, lost_calls, recover_queries
 from cpaas.pipeline.adopt import DAY_MS, REACH_DAYS
 from cpaas.pipeline.recover_queries import Left, Unknown, Unmatched
 from cpaas.pipeline.templated import name_of
@@ -74,6 +74,8 @@ async def sweep_dead(
             for one, account, attempt, route in found
         ],
     )
+    if whole:
+        whole = await lost_calls.end(connection, context, dead, LEFT_MAX)
     if whole:
         await recover_queries.mark_recovered(connection, dead)
     return len(found)
@@ -244,6 +246,8 @@ async def _repeat(connection: Any, context: Context, rows: Sequence[Left]) -> No
 
 
 def _cost(context: Context, row: Left) -> int:
+    if row.channel == "voice":
+        return 0  # known when the call is over
     each = context.snapshot.carrier_cost(row.route_id, row.recipient.removeprefix("+"))
     return 0 if row.is_test else (each or 0) * row.segments
 

@@ -13,6 +13,7 @@ from cpaas.messages.envelopes import CHANNELS
 from cpaas.routes.types import NewRoute, RouteChanges
 
 BINDS_MAX: Final = 32
+CALL_DIALECTS: Final = ("sip", "http")
 #: one outstanding request per sequence number would do; carriers allow far less.
 WINDOW_MAX: Final = 10_000
 TPS_MAX: Final = 100_000
@@ -71,7 +72,29 @@ def new_route(route: NewRoute) -> NewRoute:
                 "give the --system-id that the carrier told you",
                 "system_id",
             )
+    if not route.simulated and route.channel == "voice":
+        _calls(route)
     return route
+
+
+def _calls(route: NewRoute) -> None:
+    """A route of calls says what kind it is and what that kind needs."""
+    if route.dialect not in CALL_DIALECTS:
+        raise InputError(
+            f"route {route.name} does not say how its carrier is reached",
+            "use the command line: cpaas route create NAME --channel voice with --sip HOST for a"
+            " trunk or --http URL for a Calls API",
+            "channel",
+        )  # fmt: skip
+    if route.dialect == "sip" and not route.host:
+        raise InputError(
+            f"route {route.name} does not say where the trunk is", "give --sip HOST", "host"
+        )
+    if not route.system_id:
+        raise InputError(
+            f"route {route.name} has no system id",
+            "give the --system-id: the trunk's user, or the account's sid", "system_id",
+        )  # fmt: skip
 
 
 def changes(wanted: RouteChanges) -> RouteChanges:

@@ -34,6 +34,15 @@ CATALOGUE: tuple[Service, ...] = (
         sandbox_only=True,
     ),
     Service(
+        name="simulator-voice",
+        entry="cpaas.services.simulator_voice:run",
+        command=("simulate", "voice"),
+        ports=("call_provider_port",),
+        health_path="/stats",
+        loopback=True,
+        sandbox_only=True,
+    ),
+    Service(
         name="cpaas-core",
         entry="cpaas.services.core:run",
         command=("serve", "cpaas-core"),
@@ -45,6 +54,13 @@ CATALOGUE: tuple[Service, ...] = (
         entry="cpaas.services.sms:run",
         command=("serve", "cpaas-sms"),
         ports=("sms_port", "smpp_port"),
+        needs=("postgres", "cpaas-core"),
+    ),
+    Service(
+        name="cpaas-voice",
+        entry="cpaas.services.voice:run",
+        command=("serve", "cpaas-voice"),
+        ports=("voice_port",),
         needs=("postgres", "cpaas-core"),
     ),
     Service(

@@ -32,6 +32,7 @@ from cpaas.kit.clock import now_us as _now_us
 from cpaas.kit.guard import Guard
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
+from cpaas.media.sounds import Sounds
 from cpaas.media.store import Store
 from cpaas.pipeline.load import RouteLoad
 from cpaas.pipeline.no_receipt import ReceiptWatch
@@ -95,7 +96,7 @@ class ChannelService:
         self.media = Store(pool, Guard(settings.allow_networks))
         self.tools = Tools(
             self._identity, self._identities, self._identity_secrets, self.media,
-            self._callback_url,
+            self._callback_url, Sounds(pool),
         )  # fmt: skip
         self.around = Around(
             self.settler, self.inbound, self.load, self.snapshot, self.tools, _now_us,

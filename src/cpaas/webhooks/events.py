@@ -58,6 +58,8 @@ class EventMessage(msgspec.Struct):
     delivered_us: int | None
     campaign_id: int
     webhook_url: str
+    #: of an answered call.
+    seconds: int | None = None
 
 
 class _Data(msgspec.Struct, rename={"sender": "from"}):
@@ -76,6 +78,7 @@ class _Data(msgspec.Struct, rename={"sender": "from"}):
     submitted_at: str | None
     delivered_at: str | None
     campaign_id: int | None
+    duration_seconds: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Body(msgspec.Struct):
@@ -128,6 +131,7 @@ def message_event(event_type: str, message: EventMessage, at_us: int, currency: 
             submitted_at=None if message.submitted_us is None else iso(message.submitted_us),
             delivered_at=None if message.delivered_us is None else iso(message.delivered_us),
             campaign_id=message.campaign_id or None,
+            duration_seconds=msgspec.UNSET if message.seconds is None else message.seconds,
         ),
     )
     return Event(new_id_bytes(), message.id, event_type, message.webhook_url, _encode(body))

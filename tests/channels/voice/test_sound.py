@@ -79,6 +79,9 @@ async def test_a_text_is_spoken_once() -> None:
     samples = heard(one)
     loud = [s for s in samples if abs(s) > 50]
     assert math.sqrt(sum(s * s for s in loud) / len(loud)) > 1_000
+    # A code is kept in this process only.
+    await first.say("Your code is 1111.", "en-IN", secret=True)
+    assert len(store.sounds) == 2
     # Another process finds it in the store and makes nothing.
     store.sounds = dict.fromkeys(store.sounds, b"kept")
     assert await Speech(store).say("Your code is 4821.", "en-IN") == b"kept"

@@ -33,7 +33,7 @@ class SipSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     register: bool = False
     plus: bool = True
     caller: Literal["sender", "system_id"] = "sender"
-    codecs: list[Codec] = ["pcma", "pcmu"]
+    codecs: tuple[Codec, ...] = ("pcma", "pcmu")
     ring_seconds: RingSeconds = 45
     interface: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9.:_-]*$")] = ""
     listen: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9a-fA-F.:\[\]]*$")] = ""
@@ -71,7 +71,7 @@ def trunk_of(route: Route, settings: SipSettings, password: str) -> Trunk:
     """What the worker must know of a route."""
     return Trunk(
         route.host, route.port or SIP_PORT, settings.transport, settings.domain or route.host,
-        route.system_id, settings.auth_user or route.system_id, password, tuple(settings.codecs),
+        route.system_id, settings.auth_user or route.system_id, password, settings.codecs,
         settings.register, settings.interface, settings.listen,
     )  # fmt: skip
 

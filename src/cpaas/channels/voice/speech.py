@@ -9,8 +9,9 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
+from cpaas.channels.base import SoundStore
 from cpaas.channels.voice.sound import SoundError, telephone_sound
 
 KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -29,20 +30,14 @@ class SpeechError(Exception):
     """The text cannot be spoken here; says what to do."""
 
 
-class Kept(Protocol):
-    """Where sounds are kept beyond this process."""
-
-    async def get(self, key: str) -> bytes | None:
-        """A sound by its key."""
-
-    async def put(self, key: str, sound: bytes) -> None:
-        """Keeps a sound."""
+class NoSpeechError(SpeechError):
+    """The program that speaks is not here; says how to install it."""
 
 
 class Speech:
     """Speaks texts, each once."""
 
-    def __init__(self, kept: Kept | None = None, piper_voices: Path | None = None) -> None:
+    def __init__(self, kept: SoundStore | None = None, piper_voices: Path | None = None) -> None:
         """piper_voices: a folder of piper voices, files such as en_US-joe-medium.onnx."""
         self._kept = kept
         self._piper = piper_voices
@@ -51,12 +46,16 @@ class Speech:
         self._making: dict[str, asyncio.Task[bytes]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def say(self, text: str, language: str, voice: str = "") -> bytes:
-        """A text as sound. Errors: SpeechError."""
+    async def say(
+        self, text: str, language: str, voice: str = "", *, secret: bool = False
+    ) -> bytes:
+        """A text as sound; a secret one is kept nowhere else. Errors: SpeechError."""
         key = _key("say", text, language, voice)
-        return await self.sound(key, lambda: self._speak(text, language, voice))
+        return await self.sound(key, lambda: self._speak(text, language, voice), secret=secret)
 
-    async def sound(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def sound(
+        self, key: str, make: Callable[[], Awaitable[bytes]], *, secret: bool = False
+    ) -> bytes:
         """The sound of that key, made by whoever asks first."""
         known = self._sounds.get(key)
         if known is not None:
@@ -64,18 +63,20 @@ class Speech:
             return known
         making = self._making.get(key)
         if making is None:
-            making = asyncio.create_task(self._make(key, make))
+            making = asyncio.create_task(self._make(key, make, None if secret else self._kept))
             self._making[key] = making
             making.add_done_callback(lambda task: self._made(key, task))
         return await asyncio.shield(making)
 
-    async def _make(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        if self._kept is not None and (stored := await self._kept.get(key)) is not None:
+    async def _make(
+        self, key: str, make: Callable[[], Awaitable[bytes]], kept: SoundStore | None
+    ) -> bytes:
+        if kept is not None and (stored := await kept.get(key)) is not None:
             return stored
         async with self._slots:
             sound = await make()
-        if self._kept is not None:
-            await self._kept.put(key, sound)
+        if kept is not None:
+            await kept.put(key, sound)
         return sound
 
     def _made(self, key: str, task: "asyncio.Task[bytes]") -> None:
@@ -99,7 +100,7 @@ class Speech:
             ]  # fmt: skip
         program = shutil.which(argv[0])
         if program is None:
-            raise SpeechError(f"{argv[0]} is not installed: apt-get install {argv[0]}")
+            raise NoSpeechError(f"{argv[0]} is not installed: apt-get install {argv[0]}")
         wav = await _run([program, *argv[1:]], text)
         try:
             return await telephone_sound(wav)

@@ -68,6 +68,8 @@ class Message(models.Model):
                 name="message_campaign",
                 condition=~models.Q(campaign_id=0),
             ),
+            # Never by status: an index on it would make each update write to every index.
+            models.Index(fields=("id",), name="message_call", condition=models.Q(channel="voice")),
             models.Index(
                 fields=("error_code", "id"),
                 name="message_error",

@@ -39,6 +39,7 @@ class SimulatedCall:
         self.duration: int | None = None
         self.created = formatdate(usegmt=True)
         self._token = token
+        self._tells = True
         self._events = set(events) or {"completed"}
         self._sequence = 0
         self._cancel = asyncio.Event()
@@ -62,8 +63,10 @@ class SimulatedCall:
     async def run(self, session: aiohttp.ClientSession, settings: ProviderSettings) -> None:
         """Rings, talks and ends, in short time."""
         started = time.monotonic()
+        self._tells = settings.callbacks
         if self.kind == "silent":
-            session = None  # type: ignore[assignment]
+            self.status = "in-progress"
+            return
         await self._step(session, "initiated", "initiated")
         self.status = "ringing"
         await self._step(session, "ringing", "ringing")
@@ -105,7 +108,7 @@ class SimulatedCall:
         more: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         url = self.form.get("StatusCallback", "")
-        if url and session is not None and event in self._events:
+        if url and self._tells and session is not None and event in self._events:
             await self._post(session, url, {"CallStatus": status} | (more or {}))
 
     async def _post(self, session: aiohttp.ClientSession, url: str, more: dict[str, str]) -> None:

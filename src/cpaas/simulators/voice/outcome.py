@@ -6,7 +6,15 @@ from typing import Final, Literal
 from cpaas.simulators.voice.settings import ProviderSettings
 
 Kind = Literal[
-    "completed", "busy", "failed", "no-answer", "rejected", "slow", "silent", "throttled_first"
+    "completed",
+    "busy",
+    "failed",
+    "no-answer",
+    "rejected",
+    "slow",
+    "silent",
+    "throttled_first",
+    "mute",
 ]
 
 #: the same last digits mean the same in every simulated carrier.
@@ -19,6 +27,7 @@ RESERVED: Final[dict[str, Kind]] = {
     "+999000000006": "silent",
     "+999000000007": "throttled_first",
     "+999000000008": "failed",
+    "+999000000016": "mute",
 }
 
 

@@ -17,6 +17,7 @@ from cpaas.simulators.voice.script import ScriptError, read_script
 from cpaas.simulators.voice.settings import ProviderSettings
 
 VERSION: Final = "2010-04-01"
+MUTE_SECONDS: Final = 60.0
 CALLS_KEPT_MAX: Final = 20_000
 _NUMBER: Final = re.compile(r"\+[1-9]\d{6,14}")
 _EVENTS: Final = frozenset({"initiated", "ringing", "answered", "completed"})
@@ -89,6 +90,9 @@ class CallProvider:
         task = asyncio.create_task(call.run(self._session, self.settings))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if kind == "mute":
+            # The call is made, and its answer is never heard.
+            await asyncio.sleep(MUTE_SECONDS)
         return web.json_response(call.shown(VERSION), status=201)
 
     def _refusal(self, form: dict[str, str], events: list[str]) -> web.Response | None:

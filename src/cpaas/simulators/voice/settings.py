@@ -8,6 +8,7 @@ class ProviderSettings(msgspec.Struct, frozen=True):
 
     accounts: sid -> auth token; empty = any pair is let in. outcome_mix: outcome -> share (0 to 1)
     of calls to other than reserved numbers. calls_a_second 0 = unlimited.
+    callbacks: whether any is sent.
     """
 
     host: str = "127.0.0.1"
@@ -18,4 +19,5 @@ class ProviderSettings(msgspec.Struct, frozen=True):
     slow_seconds: float = 20.0
     calls_a_second: float = 0.0
     outcome_mix: dict[str, float] = {}
+    callbacks: bool = True
     seed: int = 1
