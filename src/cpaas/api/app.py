@@ -22,6 +22,7 @@ from cpaas import __version__
 from cpaas.api import (
     balance,
     blacklist,
+    campaigns,
     dlt,
     docs_page,
     exports,
@@ -48,7 +49,8 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
-    messages, inbound, balance, prices, webhook, blacklist, senders, identities, templates,
+    messages, campaigns, inbound, balance, prices, webhook, blacklist, senders, identities,
+    templates,
     template_reviews, dlt, summary, routing, exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)

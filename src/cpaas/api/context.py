@@ -43,6 +43,8 @@ class Api:
         self.instance_id = instance_id
         self.trusted = trusted
         self.queue_details = queue_details
+        #: megabytes that a campaign's file may have.
+        self.campaign_file_mb_max = 512
 
     @staticmethod
     def now_us() -> int:

@@ -223,6 +223,15 @@ async def finish_check(connection: Any, campaign: Campaign, estimate: dict[str, 
     await release(connection, campaign.id)
 
 
+async def note(connection: Any, campaign: Campaign, code: str, reason: str) -> None:
+    """Why a campaign that was to start by itself did not."""
+    await connection.execute(
+        "UPDATE campaign SET reason_code = $3, reason = $4"
+        " WHERE id = $2 AND account_id = $1 AND status = 'CREATED'",
+        campaign.account_id, campaign.id, code, reason,
+    )  # fmt: skip
+
+
 async def counts(connection: Any, campaign_ids: Sequence[int]) -> dict[int, Counts]:
     """What became of campaigns' messages; the caller has found them as its account's."""
     rows = await connection.fetch(

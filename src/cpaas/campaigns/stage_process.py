@@ -10,14 +10,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cpaas import config
-from cpaas.campaigns import queries
+from cpaas.campaigns import control, queries
 from cpaas.campaigns.stage import MovedError, check_rows, read_file
 from cpaas.config import Settings
 from cpaas.db.pool import create_pool
 from cpaas.db.trouble import is_passing
 from cpaas.kit import log
 from cpaas.kit.clock import now_us
+from cpaas.pipeline.refusals import RefusedError
 from cpaas.snapshot.holder import SnapshotHolder
+from cpaas.snapshot.types import Snapshot
 
 #: what a restart of the database ends; the file is taken up again.
 INTERRUPTED: Final = 75
@@ -36,8 +38,22 @@ async def work(
             await read_file(pool, campaign, holder.current, now_us(), rows_max=rows_max)
         elif campaign.check_wanted:
             await check_rows(pool, campaign, holder.current, now_us())
+        await _start(pool, holder.current, account_id, campaign_id)
     except MovedError:
         return
+
+
+async def _start(pool: Any, snapshot: Snapshot, account_id: int, campaign_id: int) -> None:
+    """Start what shall start by itself; what keeps it from it is its reason."""
+    async with pool.acquire() as connection:
+        campaign = await queries.find(connection, account_id, campaign_id)
+        if campaign is None or not campaign.pace.auto_start or campaign.estimate is None:
+            return
+        try:
+            async with connection.transaction():
+                await control.start(connection, snapshot, campaign, now_us())
+        except (control.NotPossibleError, RefusedError) as error:
+            await queries.note(connection, campaign, error.code, error.detail)
 
 
 async def _main(settings: Settings, account_id: int, campaign_id: int) -> int:

@@ -56,6 +56,8 @@ class Pace(msgspec.Struct, frozen=True, omit_defaults=True):
     send_at_us: int | None = None
     rate: int = 0
     window: Window = Window()
+    #: start by itself once its rows are checked.
+    auto_start: bool = False
 
 
 class Mapping(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,9 @@ import contextlib
 import http.client
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,6 +17,7 @@ from cpaas.cli import output
 from cpaas.kit.secrets import KeyKind
 
 CALL_SECONDS_MAX: Final = 30
+UPLOAD_SECONDS_MAX: Final = 600
 #: services know a new key within a second; a loaded machine gets more.
 KEY_SECONDS_MAX: Final = 10
 RETRY_SECONDS: Final = 0.1
@@ -40,6 +43,28 @@ class Api:
                 raise _refused(status, answer)
             self._fresh_until = 0.0
             return answer
+
+    def upload(self, path: str, file: Path) -> dict[str, Any]:
+        """A file as the body of a PUT, read as it goes."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=UPLOAD_SECONDS_MAX)
+        headers = {
+            "Authorization": f"Bearer {self._key}", "Content-Type": "application/octet-stream",
+            "Content-Length": str(file.stat().st_size),
+        }  # fmt: skip
+        try:
+            with file.open("rb") as body:
+                connection.request("PUT", f"{path}?name={quote(file.name)}", body, headers)
+                response = connection.getresponse()
+                answer = msgspec.json.decode(response.read(), type=dict[str, Any])
+        except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
+            raise output.CliError(
+                f"the file could not be handed over: {error}", "see `cpaas status`"
+            ) from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise _refused(response.status, answer)
+        return answer
 
     def _once(self, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=CALL_SECONDS_MAX)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from cpaas.campaigns import status_queries
 from cpaas.cli import acting, output
 from cpaas.cli.db_backup import DUMP, KEYRING
 from cpaas.cli.db_server import alone
@@ -168,6 +169,13 @@ async def _fill(settings: Settings, reader: ArchiveReader, *, hold: bool) -> hel
             return None
         await set_codecs(connection)
         output.step("holding back what was under way")
+        paused = await status_queries.pause_all(
+            connection, "restored",
+            "Paused by a restore: rows launched after the backup may have been sent. Look at the"
+            " held messages, then resume or cancel.",
+        )  # fmt: skip
+        if paused:
+            output.step(f"{paused} campaigns are paused: resume or cancel them")
         return await held.hold(connection, acting.actor(), reader.manifest.made_at)
     finally:
         await connection.close()

@@ -46,6 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "strategy": Entry("strategy", "Choose among several routes."),
     "webhook": Entry("webhook", "Show and set where an account's events go."),
     "send": Entry("send", "Send a message and follow it."),
+    "campaign": Entry("campaign", "Make, start, follow and stop campaigns."),
     "message": Entry("message", "Look at messages."),
     "number": Entry("number", "Numbers that get replies, and their keywords."),
     "inbound": Entry("inbound", "Look at replies; set STOP's words."),

@@ -4,7 +4,7 @@ A claim says "this is being given to the carrier"; so it is made for exactly wha
 at once, and undone with a new attempt where nothing was written after all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,7 +15,7 @@ from cpaas.broker.base import Consumer, NewItem
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.channels.base import Prepared
 from cpaas.gateway import queries
-from cpaas.gateway.buffer import OpenItem
+from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.queries import Attempt, Claim
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.queries import note
@@ -172,6 +172,13 @@ class Claims:
             await embedded.publish(connection, moved)
 
         await self._again(work)
+
+    async def hand_back(self, route: Route, buffer: Buffer, halted: Collection[int]) -> None:
+        """Gives items of campaigns that are halted back to the route step, which holds them."""
+        if halted:
+            items = [one for one in buffer if one.envelope.campaign_id in halted]
+            await self.hand_on(route, items, [one.envelope.plan for one in items])
+            buffer.drop([one.item.id for one in items])
 
     async def hasten(self, route: Route) -> None:
         """Has what waits for a later try in the route's queue looked at now."""

@@ -196,6 +196,7 @@ class RouteGateway:
             return False
         await self._extend(now)
         await self._fill()
+        await self._claims.hand_back(self.route, self._buffer, self._around.snapshot().halted)
         batch = self._pick()
         if batch.empty:
             return False
@@ -253,9 +254,8 @@ class RouteGateway:
         """What can be written now, by tokens, window and what settle can take."""
         around, link = self._around, self.link
         assert link is not None  # noqa: S101
-        now = around.clock()
         batch = Batch(around.clock_us())
-        tokens = self.throttle.available(now)
+        tokens = self.throttle.available(around.clock())
         slots = link.free
         largest = link.largest_free
         most = min(CLAIM_MAX, around.settler.answers_room)

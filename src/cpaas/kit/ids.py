@@ -46,6 +46,15 @@ class IdMaker:
         return self._millisecond << 80 | _VERSION | high << 64 | _VARIANT | low
 
 
+def row_prefix(now_ns: int) -> bytes:
+    """The first 12 bytes of UUIDv7s whose last 32 bits are numbers of the caller's own."""
+    tail = int.from_bytes(os.urandom(6), "big")
+    high, low = tail >> 30 & 0xFFF, tail & ((1 << 30) - 1)
+    return (
+        now_ns // 1_000_000 << 48 | _VERSION >> 32 | high << 32 | _VARIANT >> 32 | low
+    ).to_bytes(12, "big")
+
+
 _MAKER = IdMaker()
 new_id = _MAKER.make
 new_id_bytes = _MAKER.make_bytes

@@ -12,8 +12,6 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 
-from cpaas.blacklist import check as blacklist
-from cpaas.blacklist import queries as blacklist_queries
 from cpaas.db.trouble import AWAY, is_passing
 from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
@@ -21,6 +19,7 @@ from cpaas.kit.money import show
 from cpaas.pipeline import accept_queries as queries
 from cpaas.pipeline import low_balance
 from cpaas.pipeline.accept_batch import Batch
+from cpaas.pipeline.accept_within import look_for_blocked
 from cpaas.pipeline.admission import (
     DEFAULT_ZONE,
     QUEUE_ITEMS_MAX,
@@ -275,7 +274,7 @@ class Acceptor:
 
     async def _look(self, connection: Any, part: list[Submission]) -> list[Submission]:
         """Ask the blacklist and the Idempotency-Keys for the whole batch; returns who goes on."""
-        await self._look_for_blocked(connection, part)
+        await look_for_blocked(connection, self._snapshots.current, part)
         keyed = {
             (one.author.account_id, one.idempotency.key): one
             for one in part
@@ -295,20 +294,6 @@ class Acceptor:
         if expired:
             await queries.forget_keys(connection, accounts, keys)
         return [one for one in part if one.done is not _done_already]
-
-    async def _look_for_blocked(self, connection: Any, part: list[Submission]) -> None:
-        numbers = sorted({message.to for one in part for message in one.messages})
-        accounts = sorted({0, *(one.author.account_id for one in part)})
-        rows = await blacklist_queries.look_up(connection, numbers, accounts)
-        stops = blacklist.by_number(rows)
-        settings = self._snapshots.current.settings
-        for one in part:
-            account_id, channel, lane = one.author.account_id, one.channel, one.lane
-            one.blocked = {
-                number
-                for number in ({m.to for m in one.messages} & stops.keys() if stops else ())
-                if blacklist.is_blocked(stops[number], account_id, channel, lane, settings)
-            }
 
     async def _resolve(self, pid: int, part: list[Submission]) -> None:
         """The commit's answer was lost: tell each submission the truth, or that it is unknown."""

@@ -43,6 +43,7 @@ _ALL: Final = (
     Reason("variable_missing", 422, "A variable is missing"),
     Reason("variable_unknown", 422, "There is no such variable"),
     Reason("variable_invalid", 422, "A variable cannot be filled in"),
+    Reason("variable_empty", 422, "A variable has no value"),
     Reason("validation_error", 422, "The request is not valid"),
     Reason("unknown_channel", 422, "There is no such channel"),
     Reason("not_supported", 422, "Not supported yet"),

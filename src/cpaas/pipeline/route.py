@@ -45,6 +45,8 @@ OTHER_LANES: Final = "transactional"
 OTP: Final = (0,)
 OTHERS: Final = (1, 2)
 LOW_LANES_EVERY: Final = 8
+#: a paused campaign's items are looked at again after so long.
+HALTED_MS: Final = 3_000
 _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _log = get_logger(__name__)
 
@@ -252,6 +254,7 @@ class Router:
         for account_id, lane in sorter.inactive:
             self._holds.inactive(account_id, lane, now)
         await self._consumer.release(sorter.released)
+        await self._consumer.release(sorter.halted, delay_ms=HALTED_MS)
 
 
 async def end_waiting(connection: Any, context: Context, finishes: Sequence[Finish]) -> set[bytes]:

@@ -47,6 +47,8 @@ class Sorter:
         self.stops: dict[str, list[Stop]] = {}
         self.done: list[int] = []
         self.released: list[int] = []
+        #: items of campaigns that are paused or being cancelled.
+        self.halted: list[int] = []
         self.finishes: list[Finish] = []
         self.notes: list[Note] = []
         self.full: list[tuple[Envelope, Route]] = []
@@ -84,6 +86,9 @@ class Sorter:
     def sort(self, one: Work) -> None:
         """Decides on one item: all of it, or it is given back."""
         envelope, item = one.envelope, one.item
+        if envelope.campaign_id in self.snapshot.halted:
+            self.halted.append(item.id)
+            return
         account = self.snapshot.accounts.get(envelope.account_id)
         if account is None or not account.active:
             self.released.append(item.id)

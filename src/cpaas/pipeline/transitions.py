@@ -16,7 +16,7 @@ from cpaas.broker.base import NewItem
 from cpaas.messages import queries, receipt_queries, straight_queries
 from cpaas.messages.envelopes import Event
 from cpaas.messages.types import Applied, CounterKey, Counts, ErrorKey, Finish, Note
-from cpaas.pipeline import fallback
+from cpaas.pipeline import campaign_counts, fallback
 from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks.events import (
     EventMessage,
@@ -85,6 +85,7 @@ async def _tell(connection: Any, context: Context, applied: Sequence[Applied]) -
     writer = context.counter or context.instance_id
     await queries.count(connection, writer, _counts(applied, refunded))
     await queries.count_errors(connection, writer, _errors(applied))
+    await campaign_counts.count(connection, writer, applied, refunded)
 
 
 async def _apply(

@@ -27,6 +27,8 @@ from cpaas.api.submit import Door
 from cpaas.broker.base import BROKER_GAUGES
 from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
+from cpaas.campaigns.launch import Launcher
+from cpaas.campaigns.stage_run import run_reading
 from cpaas.config import Settings
 from cpaas.db.pool import create_pool
 from cpaas.kit.clock import now_us as _now_us
@@ -46,7 +48,7 @@ from cpaas.webhooks.deliver import Deliverer, deliver
 
 SERVICE: Final = "cpaas-core"
 POOL_MIN: Final = 3
-POOL_MAX: Final = 12
+POOL_MAX: Final = 16
 #: one connection commits, one samples, one is spare when a lost commit is looked up.
 ACCEPT_POOL: Final = (2, 3)
 BACKLOG: Final = 2048
@@ -123,6 +125,7 @@ class _Core:
             trusted=settings.trusted_proxies,
             queue_details=self.broker.details,
         )
+        api.campaign_file_mb_max = settings.campaign_file_mb_max
         application = make_app(api, send.HANDLERS)
         application.state.door = door
         self.server = _server(settings, application, door)
@@ -139,7 +142,21 @@ class _Core:
                 unknown_wait_us=settings.unknown_outcome_seconds * 1_000_000,
             ),
             "retention": run_retention(pool, lambda: holder.current, _now_us),
-            "exports": run_exports(pool, _environment(settings)),
+            **self._background(settings, pool, holder, instance_id),
+        }
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def _background(
+        self, settings: Settings, pool: Any, holder: SnapshotHolder, instance_id: int
+    ) -> dict[str, Coroutine[Any, Any, None]]:
+        """What nobody waits for: files, campaigns, further attempts."""
+        environment = _environment(settings)
+        return {
+            "exports": run_exports(pool, environment),
+            "campaign files": run_reading(pool, environment),
+            "campaigns": Launcher(
+                pool, self.acceptor.admission, lambda: holder.current, instance_id, _now_us
+            ).run(),
             "fallback": FallbackRunner(
                 pool,
                 self.broker.consumer(FALLBACK),
@@ -148,7 +165,6 @@ class _Core:
                 _now_us,
             ).run(),
         }
-        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def _webhooks(
         self, pool: Any, holder: SnapshotHolder, outside: tuple[Keyring, Guard]

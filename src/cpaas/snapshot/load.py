@@ -293,6 +293,10 @@ async def _templates(connection: asyncpg.Connection) -> _Fields:
     return {"templates": found}
 
 
+async def _halted(connection: asyncpg.Connection) -> _Fields:
+    return {"halted": frozenset(row[0] for row in await queries.halted_campaigns(connection))}
+
+
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
     "account": _accounts,
     "api_key": _keys,
@@ -315,6 +319,7 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "template": _templates,
     "template_version": _templates,
     "smpp_credential": _smpp_credentials,
+    "campaign_halt": _halted,
 }
 #: the tables that decide about a message's route.
 ROUTING: Final = frozenset(

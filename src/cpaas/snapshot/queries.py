@@ -170,3 +170,8 @@ async def templates(connection: asyncpg.Connection) -> Rows:
              AND v.number = CASE t.live_version WHEN 0 THEN t.last_version ELSE t.live_version END
            ORDER BY t.id"""
     )
+
+
+async def halted_campaigns(connection: asyncpg.Connection) -> Rows:
+    """Campaigns that are paused or being cancelled."""
+    return await connection.fetch("SELECT campaign_id FROM campaign_halt")

@@ -274,7 +274,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     identities: (channel, value without plus) -> Identity. own_identities: (account id, channel) ->
     the active ones that it may use, its default first.
     smpp_credentials: active ones by system id. smpp_receivers: account id -> the system id whose
-    binds take its replies.
+    binds take its replies. halted: campaigns of which nothing goes to a carrier.
     """
 
     version: int
@@ -300,6 +300,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     identities: dict[tuple[str, str], Identity] = {}
     own_identities: dict[tuple[int, str], tuple[Identity, ...]] = {}
     templates: dict[tuple[int, str], Templates] = {}
+    halted: frozenset[int] = frozenset()
 
     def carrier_cost(self, route_id: int, number: str) -> int | None:
         """What the carrier takes for a unit to digits `number`; None when nobody said.
