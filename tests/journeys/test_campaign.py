@@ -3,21 +3,18 @@
 import csv
 import io
 import json
-import time
 import urllib.request
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from tests.journeys.platform import Platform, until
 from tests.journeys.test_kill import ledger_sum, smsc
 
 pytestmark = pytest.mark.slow
 ROWS = 2_500
-FINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 
 
 def rows_of(platform: Platform, key: str, campaign_id: int) -> list[dict[str, str]]:
@@ -38,12 +35,6 @@ def shown(platform: Platform, key: str, campaign_id: int) -> dict[str, Any]:
     return body if status == 200 else {}
 
 
-def kill_postgres(platform: Platform) -> None:
-    """SIGKILL for the server's first process; the supervisor starts it again."""
-    pid = int((platform.home / "h" / "postgres" / "postmaster.pid").read_text().split()[0])
-    psutil.Process(pid).kill()
-
-
 def test_killed_in_the_middle_it_is_true_to_the_row(sandbox: Platform, tmp_path: Path) -> None:
     key = sandbox.answer["account"]["api_key"]
     before = Decimal(sandbox.call("GET", "/v1/balance", key=key)[1]["balance"])
@@ -59,8 +50,7 @@ def test_killed_in_the_middle_it_is_true_to_the_row(sandbox: Platform, tmp_path:
     until(lambda: shown(sandbox, key, campaign_id).get("accepted", 0) > 300)
     sandbox.kill("cpaas-core")
     until(lambda: shown(sandbox, key, campaign_id).get("accepted", 0) > 900)
-    kill_postgres(sandbox)
-    time.sleep(1)
+    sandbox.kill("postgres")
     until(lambda: shown(sandbox, key, campaign_id).get("accepted", 0) > 1_500, 90)
     sandbox.kill("cpaas-core")
     until(lambda: shown(sandbox, key, campaign_id).get("accepted", 0) == ROWS, 90)
