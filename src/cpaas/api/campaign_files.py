@@ -28,7 +28,18 @@ JSON_BYTES_MAX: Final = 10 * 2**20
 #: how long a file is kept after it came.
 KEPT_SECONDS: Final = 30 * 86_400
 _TEXTS: Final = frozenset(
-    {"name", "channel", "from", "text", "reference", "webhook_url", "send_at", "traffic_class"}
+    {
+        "name",
+        "channel",
+        "from",
+        "text",
+        "reference",
+        "webhook_url",
+        "send_at",
+        "traffic_class",
+        "template",
+        "language",
+    }
 )
 _HIGHEST: Final = 2**63 - 1
 
@@ -242,6 +253,7 @@ def _content(caller: Caller, wanted: CampaignRequest) -> Content:
                 FallbackStep(one.channel, one.text or "", one.sender or "", one.after_seconds)
                 for one in wanted.fallback or ()
             ),
+            wanted.template, wanted.language, wanted.variables,
         )
     )  # fmt: skip
 
@@ -270,7 +282,8 @@ def _as_request(campaign: Campaign) -> dict[str, Any]:
     content, pace = campaign.content, campaign.pace
     return {
         "name": campaign.name, "channel": content.channel, "from": content.sender or None,
-        "text": content.text, "traffic_class": content.traffic_class,
+        "text": content.text, "template": content.template, "language": content.language,
+        "variables": content.variables, "traffic_class": content.traffic_class,
         "reference": content.reference, "webhook_url": content.webhook_url,
         "validity_seconds": content.validity_seconds, "dlt": content.dlt,
         "fallback": [

@@ -54,6 +54,17 @@ class CampaignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str | None, msgspec.Meta(description="Approved sender; the default if left out.")
     ] = msgspec.field(name="from", default=None)
     text: _Text = ""
+    template: Annotated[
+        str, msgspec.Meta(description="Name or id of an approved template, instead of text.")
+    ] = ""
+    language: str = ""
+    variables: Annotated[
+        dict[str, str],
+        msgspec.Meta(
+            description="The template's variables, as texts that may hold {{columns}}; left out,"
+            " each is filled from the column of its name."
+        ),
+    ] = {}
     traffic_class: Lane = "transactional"
     reference: _Text = ""
     webhook_url: str = ""
@@ -95,6 +106,7 @@ class CampaignView(msgspec.Struct, frozen=True):
     channel: str
     sender: str | None = msgspec.field(name="from")
     text: str
+    template: str | None
     variables: list[str]
     traffic_class: str
     file: CampaignFile
@@ -211,7 +223,7 @@ def view(campaign: Campaign, counts: Counts, currency: str) -> CampaignView:
     return CampaignView(
         campaign.id, campaign.name, campaign.status, status_text(campaign, counts),
         campaign.reason_code, campaign.reason, campaign.channel, content.sender or None,
-        content.text, names_in(content.text), content.traffic_class,
+        content.text, content.template or None, names_in(content.text), content.traffic_class,
         CampaignFile(
             campaign.file_state, campaign.file_name, campaign.columns,
             campaign.columns[number] if 0 <= number < len(campaign.columns) else None,

@@ -10,10 +10,11 @@ from cpaas.campaigns.types import RECIPIENT, Content, Mapping, Pace
 from cpaas.kit.errors import InputError
 from cpaas.kit.zones import is_zone
 from cpaas.messages.envelopes import CHANNELS
-from cpaas.pipeline.check import AHEAD_US_MAX, TEXT_CHARS_MAX
+from cpaas.pipeline.check import AHEAD_US_MAX
 
 NAME_CHARS_MAX: Final = 200
 RATE_MAX: Final = 100_000
+TEXT_CHARS_MAX: Final = 10_000
 
 
 def name(text: str) -> str:

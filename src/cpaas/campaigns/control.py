@@ -101,8 +101,9 @@ def not_checked(campaign: Campaign) -> NotPossibleError:
         _ready(campaign)
     except NotPossibleError as error:
         return error
-    if not campaign.content.text:
-        return NotPossibleError("campaign_not_ready", "The campaign has no text yet; set it.")
+    if not campaign.content.says_something:
+        text = "The campaign has neither text nor template yet; set one."
+        return NotPossibleError("campaign_not_ready", text)
     return NotPossibleError("campaign_not_ready", "The rows are being checked; try again.")
 
 

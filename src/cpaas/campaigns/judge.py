@@ -4,13 +4,22 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cpaas.campaigns.columns import key_of
 from cpaas.campaigns.types import Content, Row
 from cpaas.campaigns.variables import Form
 from cpaas.kit.errors import InputError
 from cpaas.messages.envelopes import Outgoing
-from cpaas.pipeline.check import Prepared, address, prepare, with_text
+from cpaas.pipeline.check import (
+    REFERENCE_CHARS_MAX,
+    Prepared,
+    address,
+    prepare,
+    with_text,
+    with_variables,
+)
 from cpaas.pipeline.drafts import Author
 from cpaas.pipeline.refusals import RefusedError
+from cpaas.pipeline.templated import find as template_of
 from cpaas.snapshot.types import Snapshot
 
 #: stands for a variable's value while no row is at hand.
@@ -35,25 +44,20 @@ class Judge:
                 )
         self._text = _form(content.text, columns, "text")
         self._reference = _form(content.reference, columns, "reference")
-        sample = self._text.fill([SAMPLE] * len(columns))
-        draft = msgspec.structs.replace(content.draft(), text=sample, reference="")
+        self._values = _values(snapshot, author, content, columns)
+        blank = [SAMPLE] * len(columns)
+        draft = msgspec.structs.replace(
+            content.draft(), text=self._text.fill(blank), reference="",
+            variables={name: form.fill(blank) for name, form in self._values.items()} or None,
+        )  # fmt: skip
         self.prepared: Prepared = prepare(snapshot, author, draft, now_us)
-        self._columns = columns
-
-    @property
-    def variables(self) -> list[str]:
-        """The columns that the text names."""
-        return self._text.names
 
     def message(self, row: Row) -> Outgoing:
         """The row's message. Errors: RefusedError."""
         try:
-            prepared = self.prepared
-            if not self._text.is_fixed:
-                prepared = with_text(prepared, self._text.fill(row.cells))
-            message = address(prepared, row.to)
+            message = address(self._prepared(row), row.to)
             if self._reference.text:
-                message.reference = self._reference.fill(row.cells)[:200]
+                message.reference = self._reference.fill(row.cells)[:REFERENCE_CHARS_MAX]
         except InputError as error:
             raise RefusedError(
                 "variable_empty", f"{error.what}; {error.todo}.", error.field
@@ -61,8 +65,34 @@ class Judge:
         return message
 
     def text(self, row: Row) -> str:
-        """The row's text alone, for previews. Errors: InputError."""
-        return self._text.fill(row.cells)
+        """The row's text alone, for previews. Errors: InputError, RefusedError."""
+        return self._prepared(row).draft.text
+
+    def _prepared(self, row: Row) -> Prepared:
+        if self._values:
+            values = {name: form.fill(row.cells) for name, form in self._values.items()}
+            return with_variables(self.prepared, values)
+        if self._text.is_fixed:
+            return self.prepared
+        return with_text(self.prepared, self._text.fill(row.cells))
+
+
+def _values(
+    snapshot: Snapshot, author: Author, content: Content, columns: Sequence[str]
+) -> dict[str, Form]:
+    """What a template's variables are filled with: as told, else the column of the same name."""
+    if not content.template:
+        return {}
+    forms = {
+        name: _form(text, columns, f"variables.{name}") for name, text in content.variables.items()
+    }
+    template = template_of(snapshot, author.account_id, content.draft())
+    known = {key_of(column): column for column in columns}
+    for name in template.variables:
+        column = known.get(key_of(name))
+        if name not in forms and column is not None:
+            forms[name] = Form(f"{{{{{column}}}}}", columns)
+    return forms
 
 
 def _form(text: str, columns: Sequence[str], field: str) -> Form:

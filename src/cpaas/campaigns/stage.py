@@ -147,7 +147,7 @@ class _Check:
         self._judge: Judge | None = None
         self._refusal: RefusedError | None = None
         #: without any text yet there is nothing to check.
-        self.applies = bool(campaign.content.text)
+        self.applies = campaign.content.says_something
         if self.applies:
             author = author_of(campaign)
             content, names = campaign.content, campaign.names

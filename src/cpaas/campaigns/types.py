@@ -30,12 +30,23 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     validity_seconds: int | None = None
     dlt: dict[str, str] | None = None
     fallback: tuple[FallbackStep, ...] = ()
+    template: str = ""
+    language: str = ""
+    #: a template's variables, each a text that may hold {{columns}}; left out: the column of its
+    #: name.
+    variables: dict[str, str] = {}
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is something to check rows with."""
+        return bool(self.text or self.template)
 
     def draft(self) -> Draft:
         """As a message's draft, still with its variables."""
         return Draft(
             self.channel, self.text, self.sender, self.traffic_class, self.reference,
             self.webhook_url, None, self.validity_seconds, 1, self.dlt, self.fallback,
+            self.template, None, self.language,
         )  # fmt: skip
 
 

@@ -25,7 +25,10 @@ _ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED", "PAUSED"})
 def create(  # noqa: PLR0913 one option per field of a campaign
     file: Annotated[Path, typer.Argument(help="CSV or XLSX.", exists=True, dir_okay=False)],
     *,
-    text: Annotated[str, typer.Option(help="Text; {{name}} is the row's cell of that column.")],
+    text: Annotated[
+        str, typer.Option(help="Text; {{name}} is the row's cell of that column.")
+    ] = "",
+    template: Annotated[str, typer.Option(help="Approved template, instead of text.")] = "",
     name: Annotated[str, typer.Option(help="The file's name if left out.")] = "",
     account: Account = "",
     key: Key = "",
@@ -44,7 +47,8 @@ def create(  # noqa: PLR0913 one option per field of a campaign
 ) -> None:
     """Make a campaign from a file, and wait until its rows are checked."""
     body: dict[str, Any] = {
-        "name": name or file.name, "channel": channel, "text": text, "from": sender or None,
+        "name": name or file.name, "channel": channel, "text": text, "template": template,
+        "from": sender or None,
         "traffic_class": traffic_class or "transactional", "rate": rate,
         "send_at": send_at or None, "mapping": {"number_column": number_column, "country": country},
         "window": {"hours": [hours] if hours else [], "zone": zone},
