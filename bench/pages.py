@@ -3,7 +3,6 @@
 `python bench/pages.py DSN` on a database that bench/fill.py filled.
 """
 
-import asyncio
 import statistics
 import sys
 import time
@@ -12,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cpaas.db.pool import create_pool
+from cpaas.consoles.shared.database import Acting, Database
 from cpaas.reports import figures, log
 from cpaas.reports.days import today
-from cpaas.reports.statement import Question, ask
+from cpaas.reports.statement import Question, T, ask
 from cpaas.reports.summary import summarise
 from cpaas.reports.types import LogFilter
 
@@ -25,33 +24,38 @@ LARGE, SMALL = 1, 900
 Asked = Callable[[], Question[Any]]
 
 
-async def measure(dsn: str, rounds: int = ROUNDS) -> dict[str, tuple[float, float]]:
-    """Page -> (median, 95th percentile) of its milliseconds, cold plans left out."""
-    pool = await create_pool(dsn, min_size=1, max_size=2, application_name="pages", data_plane=True)
+def measure(dsn: str, rounds: int = ROUNDS) -> dict[str, tuple[float, float]]:
+    """Page -> (median, 95th percentile) of its milliseconds, on the consoles' own connections."""
+    database = Database(dsn, application_name="pages")
+    database.start()
     found = {}
     try:
-        for name, asked in (await _pages(pool)).items():
-            await ask(pool, asked())
+        for name, asked in _pages(database).items():
+            _answer(database, asked())
             times = []
             for _ in range(rounds):
                 began = time.perf_counter()
-                await ask(pool, asked())
+                _answer(database, asked())
                 times.append((time.perf_counter() - began) * 1000)
             found[name] = statistics.median(times), statistics.quantiles(times, n=20)[-1]
     finally:
-        pool.terminate()
+        database.stop()
     return found
 
 
-async def _pages(pool: Any) -> dict[str, Asked]:
+def _answer(database: Database, question: Question[T]) -> T:
+    return database.look(Acting("bench"), lambda connection: ask(connection, question))
+
+
+def _pages(database: Database) -> dict[str, Asked]:
     now = datetime.now(UTC)
     week = {"since": now - timedelta(days=3), "until": now + timedelta(hours=1)}
     day = {"since": now - timedelta(hours=20), "until": now + timedelta(hours=1)}
     day_of_now = today(now, ZONE)
     until = day_of_now + timedelta(days=1)
     month = day_of_now - timedelta(days=29)
-    deep = await _deep(pool, LogFilter(**day))  # type: ignore[arg-type]
-    one = (await ask(pool, log.messages(None, LogFilter(**day)))).rows[0]  # type: ignore[arg-type]
+    deep = _deep(database, LogFilter(**day))  # type: ignore[arg-type]
+    one = _answer(database, log.messages(None, LogFilter(**day))).rows[0]  # type: ignore[arg-type]
 
     def page(account: int | None = None, before: UUID | None = None, **fields: Any) -> Asked:
         wanted = LogFilter(**{**(week if "recipient" in fields else day), **fields})
@@ -91,16 +95,17 @@ async def _pages(pool: Any) -> dict[str, Asked]:
     }
 
 
-async def _deep(pool: Any, wanted: LogFilter) -> UUID:
+def _deep(database: Database, wanted: LogFilter) -> UUID:
     """An id with about a third of the day's messages above it."""
     middle = wanted.until - (wanted.until - wanted.since) / 3
-    rows = (await ask(pool, log.messages(None, LogFilter(since=wanted.since, until=middle)))).rows
+    wanted = LogFilter(since=wanted.since, until=middle)
+    rows = _answer(database, log.messages(None, wanted)).rows
     return rows[0].id
 
 
 def main() -> None:
     """Entry of the command."""
-    for name, (median, p95) in asyncio.run(measure(sys.argv[1])).items():
+    for name, (median, p95) in measure(sys.argv[1]).items():
         print(f"{name:45} {median:8.1f} {p95:8.1f} ms")
 
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from cpaas.audit.seal import seal, verify
+from cpaas.audit.seal import seal, verify, verify_some
+from cpaas.audit.types import Checked, Verdict
 from cpaas.db.actor import acting
 
 
@@ -115,3 +116,29 @@ async def test_many_sealers_and_writers_make_one_chain(pool: asyncpg.Pool) -> No
         await seal_all(one)
         found = await verify(one)
     assert (found.ok, found.sealed, found.unsealed) == (True, 60, 0)
+
+
+async def test_a_check_in_parts_says_the_same(
+    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cpaas.audit.seal.BATCH", 2)
+    monkeypatch.setattr("cpaas.audit.seal.PART_BATCHES", 1)
+
+    async def check() -> tuple[Verdict, int]:
+        found: Checked | Verdict = Checked()
+        parts = 0
+        while isinstance(found, Checked):
+            found = await verify_some(connection, found)
+            parts += 1
+        return found, parts
+
+    for name in "abcde":
+        await change(connection, name)
+    await seal_all(connection)
+    await change(connection, "not sealed yet")
+    found, parts = await check()
+    assert (found.ok, found.sealed, parts) == (True, 5, 4)
+    assert found.head == (await verify(connection)).head
+    await meddle(connection, "UPDATE audit_log SET hash = NULL WHERE id = 4")
+    found, _ = await check()
+    assert (found.ok, found.broken_id) == (False, 4)

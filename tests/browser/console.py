@@ -124,7 +124,8 @@ class Visitor:
         return response
 
     def text(self) -> str:
-        """What the page says."""
+        """What the page says, once it is there."""
+        self.page.wait_for_load_state("domcontentloaded")
         return str(self.page.locator("body").inner_text())
 
     def check(self, *, axe: bool = True) -> None:

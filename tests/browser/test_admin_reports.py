@@ -5,6 +5,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+import pytest
 from tests.browser.console import Copy
 
 Visit = Any
@@ -85,6 +87,13 @@ def test_the_log_has_the_guides_fields_and_a_message_its_whole_life(
     assert "parcel 4821" not in page.content()
     admin.check()
     admin.shoot("admin-message")
+    admin.theme("dark")
+    page.wait_for_timeout(200)
+    admin.shoot("admin-message-dark")
+    admin.theme("light")
+    page.set_viewport_size({"width": 390, "height": 844})
+    admin.shoot("admin-message-phone")
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("button", name="Show", exact=True).click()
     assert "+919811122233" in admin.text()
     assert "Your parcel 4821 is at the gate" in admin.text()
@@ -95,23 +104,34 @@ def test_the_log_has_the_guides_fields_and_a_message_its_whole_life(
     assert admin.go("/reports/01900000-0000-7000-8000-000000000000/").status == 404
 
 
-def test_an_export_is_made_in_the_background(copy: Copy, visit: Visit) -> None:
-    copy.admin("exportadmin")
+def sheet(path: Path, kind: str) -> list[list[str]]:
+    """The rows of a downloaded file, as a spreadsheet reads them."""
+    if kind == "CSV":
+        return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True)
+    found = book.worksheets[0].iter_rows(values_only=True)
+    return [[str(cell or "") for cell in row] for row in found]
+
+
+@pytest.mark.parametrize("kind", ["CSV", "XLSX"])
+def test_an_export_is_made_in_the_background(copy: Copy, visit: Visit, kind: str) -> None:
+    name = copy.admin(f"{kind.lower()}admin")
     key = copy.platform.answer["account"]["api_key"]
     message = delivered(copy, key)
-    admin = visit("admin").log_in("exportadmin")
+    admin = visit("admin").log_in(name)
     page = admin.page
     admin.go("/reports/?status=DELIVERED")
-    page.get_by_role("button", name="CSV").click()
+    page.get_by_role("button", name=kind, exact=True).click()
     link = page.get_by_role("link", name="Download")
     link.wait_for(timeout=60_000)
     admin.check()
     with page.expect_download() as caught:
         link.click()
-    text = Path(caught.value.path()).read_text(encoding="utf-8-sig")
-    rows = list(csv.reader(io.StringIO(text)))
+    assert caught.value.suggested_filename.endswith(f".{kind.lower()}")
+    rows = sheet(Path(caught.value.path()), kind)
     assert any(message["id"] in row for row in rows)
-    entries = copy.platform.cpaas("audit", "list", "--actor", "admin:exportadmin")["entries"]
+    assert len({len(row) for row in rows}) == 1
+    entries = copy.platform.cpaas("audit", "list", "--actor", f"admin:{name}")["entries"]
     assert any(one["action"] == "export" for one in entries)
 
 

@@ -15,6 +15,8 @@ def test_the_cards_are_the_accounts_own(copy: Copy, visit: Any, customer: dict[s
     for card in CARDS:
         assert page.get_by_role("heading", name=card).is_visible()
     assert "after the first receipt" in portal.text()
+    for part in ("Channels today", "Channels of all time", "Failure insights"):
+        assert page.get_by_role("heading", name=part).is_visible()
     sent = platform.send(customer["api_key"], to="+919876543210", text="Hello")
     platform.becomes(customer["api_key"], sent["id"], "DELIVERED")
     page.locator(".figure-card", has_text="100.0%").wait_for(timeout=20_000)

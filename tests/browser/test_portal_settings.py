@@ -4,7 +4,6 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-import psycopg
 import pytest
 from tests.browser.console import PASSWORD, Copy
 from tests.journeys.platform import until
@@ -70,24 +69,54 @@ def test_webhook_addresses_smpp_and_team(
     portal.check()
 
 
-@pytest.mark.parametrize(
-    ("role", "closed"),
-    [
-        ("viewer", ("/settings/", "/quick/", "/reports/export/1/")),
-        ("finance", ("/settings/", "/quick/", "/reports/export/1/")),
-        ("marketer", ("/settings/", "/settings/key/live/", "/settings/addresses/")),
-    ],
-)
-def test_what_a_role_may_not_open(
-    copy: Copy, visit: Visit, customer: dict[str, Any], role: str, closed: tuple[str, ...]
+#: screen or deed -> the roles that may; every other one is refused.
+MAY = {
+    "/dashboard/": {"owner", "developer", "marketer", "finance", "viewer"},
+    "/reports/": {"owner", "developer", "marketer", "finance", "viewer"},
+    "/quick/": {"owner", "developer", "marketer"},
+    "/quick/counter/": {"owner", "developer", "marketer"},
+    "/reports/export/1/": {"owner", "developer", "marketer"},
+    "/settings/": {"owner", "developer"},
+    "/settings/key/live/": {"owner", "developer"},
+    "/settings/smpp/": {"owner", "developer"},
+    "/settings/addresses/": {"owner", "developer"},
+    "/settings/webhook/": {"owner", "developer"},
+    "/settings/webhook/test/": {"owner", "developer"},
+}
+
+
+@pytest.mark.parametrize("role", ["owner", "developer", "marketer", "finance", "viewer"])
+def test_what_each_role_may_open_and_do(
+    copy: Copy, visit: Visit, customer: dict[str, Any], role: str
 ) -> None:
-    dsn = copy.platform.cpaas("db", "shell-dsn")["dsn"]
-    with psycopg.connect(dsn) as connection:
-        connection.execute(
-            "UPDATE app_user SET member_role = %s WHERE username = %s", [role, customer["username"]]
-        )
+    copy.sql(
+        f"UPDATE app_user SET member_role = '{role}' WHERE username = '{customer['username']}'"
+    )
     portal = visit("portal").log_in(customer["username"], PASSWORD)
-    for path in closed:
-        assert portal.context.request.get(f"{portal.base}{path}").status == 403, path
+    token = next(c["value"] for c in portal.context.cookies() if c["name"].endswith("csrf"))
+    head = {"X-CSRFToken": token, "Referer": portal.base}
+    for path, roles in MAY.items():
+        for answer in (
+            portal.context.request.get(f"{portal.base}{path}", max_redirects=0),
+            portal.context.request.post(
+                f"{portal.base}{path}", headers=head, form={}, max_redirects=0
+            ),
+        ):
+            assert (answer.status == 403) == (role not in roles), (path, answer.status)
     portal.go("/reports/")
-    assert "Settings" not in portal.page.locator(".sidebar").inner_text()
+    sidebar = portal.page.locator(".sidebar").inner_text()
+    assert ("Settings" in sidebar) == (role in MAY["/settings/"])
+    assert ("Quick Message" in sidebar) == (role in MAY["/quick/"])
+    # No role of an account opens the operator's console.
+    portal.move("admin").log_in(customer["username"], PASSWORD)
+    assert "/login/" in portal.page.url
+
+
+def test_a_link_to_another_tab_switches_it(
+    copy: Copy, visit: Visit, customer: dict[str, Any]
+) -> None:
+    portal = visit("portal").log_in(customer["username"])
+    portal.go("/settings/#webhook")
+    portal.page.evaluate("location.hash = '#team'")
+    portal.page.locator("[data-panel=team]").wait_for()
+    assert not portal.page.locator("[data-panel=webhook]").is_visible()

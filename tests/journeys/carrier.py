@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from tests.postgres_keeper import free_port
@@ -30,6 +31,14 @@ class Carrier:
                 source=source, destination=destination, text=text, system_id="me"
             )
         )
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Runs `work` where the SMSC lives, and waits for it."""
+
+        async def run() -> None:
+            work()
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self.smsc.stop(), self._loop).result(10)

@@ -141,8 +141,8 @@ async def test_the_portal_sees_its_own_whatever_it_asks(traffic: Traffic, dsn: s
         ({"status": "FAILED"}, "pkey"),
         ({"campaign_id": 5}, "campaign_id_id"),
         ({"error_code": "x"}, "error_code_id"),
-        ({"recipient": "+919876543210"}, "recipient_account_id"),
-        ({"recipient_prefix": "+919876543"}, "recipient_account_id"),
+        ({"recipient": "+919876543210"}, "recipient_id"),
+        ({"recipient_prefix": "+919876543"}, "recipient_id"),
         ({"provider_message_id": "p"}, "id = keys.id"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from cpaas.audit.types import Entry
+from cpaas.audit.types import Entry, EntryFilter
 
 _ENTRY = """
     SELECT id, (extract(epoch FROM at) * 1000000)::bigint AS at_us, actor, address, action,
@@ -14,6 +14,8 @@ _ENTRY = """
     FROM audit_log
 """
 SEAL_LOCK = 7_311_002
+#: most entries that one page looks through.
+WALK_ROWS = 100_000
 
 
 async def has_unsealed(connection: asyncpg.Connection) -> bool:
@@ -82,6 +84,49 @@ async def newest(
         before_id, actor, table, most,
     )  # fmt: skip
     return [Entry(**row) for row in rows]
+
+
+async def page(
+    connection: Any, wanted: EntryFilter, before_id: int, most: int, walk: int = WALK_ROWS
+) -> tuple[list[Entry], int | None]:
+    """The newest entries that fit, from before one; an actor may be given by its beginning.
+
+    Looks at `walk` entries at most; the second value is where it stopped then, None: at the end.
+    """
+    walked = (
+        "SELECT * FROM audit_log WHERE id < $1 AND at >= to_timestamp($2::bigint / 1000000.0)"
+        " AND at < to_timestamp($3::bigint / 1000000.0) ORDER BY id DESC"
+    )
+    bounds = (before_id, wanted.from_us, wanted.to_us)
+    rows = await connection.fetch(
+        _ENTRY.replace("audit_log", f"({walked} LIMIT $9) walked") + " WHERE ($4 = ''"
+        " OR starts_with(actor, $4)) AND ($5 = '' OR action = $5) AND ($6 = '' OR table_name = $6)"
+        " AND ($7::bigint IS NULL OR account_id = $7) ORDER BY id DESC LIMIT $8",
+        *bounds, wanted.actor, wanted.action, wanted.table_name, wanted.account_id, most, walk,
+    )  # fmt: skip
+    found = [Entry(**row) for row in rows]
+    if len(found) == most:
+        return found, None
+    reached: int | None = await connection.fetchval(
+        f"SELECT id FROM ({walked} OFFSET $4 LIMIT 1) last", *bounds, walk - 1
+    )
+    return found, reached
+
+
+async def entry(connection: Any, entry_id: int) -> Entry | None:
+    """One entry."""
+    row = await connection.fetchrow(_ENTRY + " WHERE id = $1", entry_id)
+    return None if row is None else Entry(**row)
+
+
+async def last_sealed(connection: Any) -> int:
+    """The newest sealed entry's id; 0 for none. Sealing goes in order of id, without gaps."""
+    return int(
+        await connection.fetchval(
+            "SELECT id FROM audit_log WHERE hash IS NOT NULL ORDER BY id DESC LIMIT 1"
+        )
+        or 0
+    )
 
 
 async def record(

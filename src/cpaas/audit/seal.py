@@ -5,16 +5,19 @@ where. A cut at the very end shows when the head, kept elsewhere, is compared.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
 import msgspec
 
 from cpaas.audit import queries
-from cpaas.audit.types import Entry, Verdict
+from cpaas.audit.types import Checked, Entry, Verdict
 
 START: Final = bytes(32)
 BATCH: Final = 500
+#: pages that one part of a check in parts reads: well under a second.
+PART_BATCHES: Final = 40
 #: control-plane writes wait at most so long for a sealer that waits for another writer.
 LOCK_WAIT_MS: Final = 200
 
@@ -57,28 +60,64 @@ async def verify(connection: asyncpg.Connection, *, pinned: str = "") -> Verdict
 
     With `pinned`, a head (hex) that an earlier check gave, that entry must still be there.
     """
-    last, after_id, sealed, unsealed = START, 0, 0, 0
+    so_far = Checked(last=START.hex())
     pin_found = not pinned
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        while page := await queries.entries_after(connection, after_id, BATCH):
-            for entry in page:
-                if entry.hash is None:
-                    unsealed += 1
-                    continue
-                reason = ""
-                if unsealed:
-                    reason = "an entry before it lost its hash"
-                elif entry.hash != entry_hash(last, entry):
-                    reason = "it, or an entry just before it, was changed, removed or added"
-                if reason:
-                    return Verdict(
-                        ok=False, sealed=sealed, unsealed=unsealed, head=last.hex(),
-                        broken_id=entry.id, reason=reason,
-                    )  # fmt: skip
-                last, sealed = entry.hash, sealed + 1
-                pin_found = pin_found or last.hex() == pinned
-            after_id = page[-1].id
+        while page := await queries.entries_after(connection, so_far.after_id, BATCH):
+            heads: list[str] = []
+            found = _go_on(so_far, page, heads)
+            pin_found = pin_found or pinned in heads
+            if isinstance(found, Verdict):
+                return found
+            so_far = found
     if not pin_found:
         reason = "the entry that the given head belongs to is gone"
-        return Verdict(ok=False, sealed=sealed, unsealed=unsealed, head=last.hex(), reason=reason)
-    return Verdict(ok=True, sealed=sealed, unsealed=unsealed, head=last.hex())
+        return msgspec.structs.replace(_whole(so_far), ok=False, reason=reason)
+    return _whole(so_far)
+
+
+async def verify_some(connection: asyncpg.Connection, so_far: Checked) -> Checked | Verdict:
+    """The next part of a check that goes on from call to call; a verdict when it is over.
+
+    Begin with `Checked()`. It ends where the seal stood then: entries sealed meanwhile are left.
+    """
+    if not so_far.last:
+        so_far = Checked(until_id=await queries.last_sealed(connection), last=START.hex())
+    for _ in range(PART_BATCHES):
+        read = await queries.entries_after(connection, so_far.after_id, BATCH)
+        page = [entry for entry in read if entry.id <= so_far.until_id]
+        found = _go_on(so_far, page, []) if page else _whole(so_far)
+        if isinstance(found, Verdict):
+            return found
+        so_far = found
+    return so_far
+
+
+def _go_on(so_far: Checked, page: Sequence[Entry], heads: list[str]) -> Checked | Verdict:
+    """The state behind a page, or the verdict at its first bad entry; adds each entry's head."""
+    last, sealed, unsealed = bytes.fromhex(so_far.last), so_far.sealed, so_far.unsealed
+    for entry in page:
+        reason = ""
+        if entry.hash is None:
+            unsealed += 1
+            if entry.id > so_far.until_id:
+                continue
+            reason = "it lost its hash"
+        elif unsealed:
+            reason = "an entry before it lost its hash"
+        elif entry.hash != entry_hash(last, entry):
+            reason = "it, or an entry just before it, was changed, removed or added"
+        if reason:
+            return Verdict(
+                ok=False, sealed=sealed, unsealed=unsealed, head=last.hex(),
+                broken_id=entry.id, reason=reason,
+            )  # fmt: skip
+        last, sealed = bytes(entry.hash or b""), sealed + 1
+        heads.append(last.hex())
+    return Checked(page[-1].id, so_far.until_id, last.hex(), sealed, unsealed)
+
+
+def _whole(so_far: Checked) -> Verdict:
+    return Verdict(
+        ok=True, sealed=so_far.sealed, unsealed=so_far.unsealed, head=so_far.last
+    )  # fmt: skip

@@ -47,3 +47,27 @@ class Verdict(msgspec.Struct, frozen=True):
     head: str
     broken_id: int | None = None
     reason: str = ""
+
+
+class EntryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries: from_us <= at < to_us; an empty field does not matter."""
+
+    from_us: int
+    to_us: int
+    actor: str = ""
+    action: str = ""
+    table_name: str = ""
+    account_id: int | None = None
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """How far a check of the chain has come; `last` is the hash (hex) that the next continues.
+
+    until_id: the newest sealed entry when it began, where a check in parts ends; 0 = not begun.
+    """
+
+    after_id: int = 0
+    until_id: int = 0
+    last: str = ""
+    sealed: int = 0
+    unsealed: int = 0

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cpaas.consoles.admin import dashboard, reports, routes, users
+from cpaas.consoles.admin import admins, audit_logs, dashboard, reports, routes, users
 from cpaas.consoles.shared.screen import Screen
 
 SCREENS: Final[tuple[Screen, ...]] = (
@@ -10,4 +10,6 @@ SCREENS: Final[tuple[Screen, ...]] = (
     users.SCREEN,
     routes.SCREEN,
     reports.SCREEN,
+    audit_logs.SCREEN,
+    admins.SCREEN,
 )

@@ -17,16 +17,18 @@ from cpaas.schema.models import User
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The page, and every few seconds its live part."""
     now, zone, account = datetime.now(UTC), runtime().settings.timezone, account_id(request)
-    cards, channels, errors = answer(
+    cards, channels, ever, errors = answer(
         request,
         figures.portal_cards(account, now, zone),
         figures.channels(account, now, zone),
+        figures.channels(account, now, zone, ever=True),
         figures.top_errors(account, now, zone, 5),
     )
     page = {
         "title": "Dashboard",
         "cards": _cards(cards),
         "channels": overview.channel_rows(channels, enabled(request)),
+        "ever": overview.channel_rows(ever, enabled(request)),
         "errors": overview.error_rows(errors),
     }
     return render_live(request, "portal/dashboard.html", "portal/dashboard_live.html", page)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from cpaas.consoles.shared import queries
 from cpaas.consoles.shared.runtime import look, runtime, user_id
@@ -104,12 +104,13 @@ class Filters:
 
     def __init__(
         self, request: HttpRequest, screen: str, fields: Sequence[Text | Choice], *,
-        with_days: bool = True,
+        with_days: bool = True, given: QueryDict | None = None,
     ) -> None:  # fmt: skip
+        """`given`: where the filters stand, if not in the address."""
         self._request = request
         self.screen = screen
         self.with_days = with_days
-        given = request.GET
+        given = request.GET if given is None else given
         self.values: dict[str, str] = {}
         self.fields: list[dict[str, Any]] = []
         for field in fields:

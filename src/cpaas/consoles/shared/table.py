@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from django.http import HttpRequest
@@ -49,7 +50,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def older(self) -> str:
         """Query of the next page."""
         joint = "&" if self.query else ""
-        return f"?{self.query}{joint}after={self.next_cursor}"
+        return f"?{self.query}{joint}after={quote(self.next_cursor, safe='')}"
 
     @property
     def lines(self) -> list[dict[str, Any]]:

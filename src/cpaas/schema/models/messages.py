@@ -61,7 +61,7 @@ class Message(models.Model):
         db_table = "message"
         indexes = [
             models.Index(fields=("account_id", "id"), name="message_account"),
-            models.Index(fields=("recipient", "account_id"), name="message_recipient"),
+            models.Index(fields=("recipient", "id"), name="message_recipient"),
             # Most messages are in neither of these two.
             models.Index(
                 fields=("campaign_id", "id"),
