@@ -98,6 +98,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 7
     smsc_port: Annotated[int, port("Simulated SMSC of the sandbox (SMPP).")] = 2776
     smsc_control_port: Annotated[int, port("Control and health of the simulated SMSC.")] = 2778
+    rcs_hub_port: Annotated[int, port("Simulated RCS hub of the sandbox.")] = 8094
+    rcs_hub_control_port: Annotated[int, port("Control and health of the simulated RCS hub.")] = (
+        8095
+    )
     call_provider_port: Annotated[int, port("Simulated provider of calls of the sandbox.")] = 8096
     postgres_port: Annotated[int, port("Embedded PostgreSQL, on 127.0.0.1 only.")] = 5433
     rabbitmq_port: Annotated[int, port("Private RabbitMQ node (AMQP), on 127.0.0.1 only.")] = 5673

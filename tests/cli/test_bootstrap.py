@@ -104,7 +104,8 @@ async def test_without_the_sandbox_no_account_no_price_but_the_test_route(
     rows = await everything(pool)
     assert not rows["account"]
     assert not rows["price"]
-    assert [r["name"] for r in await pool.fetch("SELECT name FROM route")] == ["test_sms"]
+    names = [r["name"] for r in await pool.fetch("SELECT name FROM route ORDER BY id")]
+    assert names == ["test_sms", "test_rcs", "test_voice"]
 
 
 async def test_a_further_host_must_bring_the_keyring(dsn: str, tmp_path: Path) -> None:

@@ -18,7 +18,24 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 #: the ports that an offset moves.
-PORTS = (2775, 2776, 2778, 4370, 5433, 5673, 5674, 8081, 8082, 8087, 8088)
+PORTS = (
+    2775,
+    2776,
+    2778,
+    4370,
+    5433,
+    5673,
+    5674,
+    8081,
+    8082,
+    8084,
+    8085,
+    8087,
+    8088,
+    8094,
+    8095,
+    8096,
+)
 
 
 def free_offset() -> int:

@@ -3,7 +3,10 @@
 from typing import Final
 
 from cpaas.channels.base import Channel
+from cpaas.channels.rcs.channel import RcsChannel
 from cpaas.channels.sms.channel import SmsChannel
 from cpaas.channels.voice.channel import VoiceChannel
 
-CHANNELS: Final[dict[str, Channel]] = {"sms": SmsChannel(), "voice": VoiceChannel()}
+CHANNELS: Final[dict[str, Channel]] = {
+    "sms": SmsChannel(), "rcs": RcsChannel(), "voice": VoiceChannel()
+}  # fmt: skip

@@ -16,7 +16,7 @@ from cpaas.accounts.create import create_account
 from cpaas.accounts.types import NewAccount
 from cpaas.billing import queries as billing_queries
 from cpaas.billing import wallet
-from cpaas.cli import queries, sandbox_voice
+from cpaas.cli import queries, sandbox_rcs, sandbox_voice
 from cpaas.config import Settings
 from cpaas.db import portal_role
 from cpaas.db.actor import acting
@@ -34,9 +34,9 @@ SANDBOX_ROUTE: Final = "smpp1"
 SANDBOX_SENDER: Final = "SANDBX"
 SANDBOX_BALANCE_MICRO: Final = 1_000 * MICRO
 #: what a test key reaches: the carrier built into the service, per channel that is there.
-TEST_ROUTES: Final = {"test_sms": "sms", "test_voice": "voice"}
+TEST_ROUTES: Final = {"test_sms": "sms", "test_rcs": "rcs", "test_voice": "voice"}
 #: from whom test messages come where nobody says.
-TEST_SENDERS: Final = {"voice": "+999000000000"}
+TEST_SENDERS: Final = {"rcs": "TESTBOT", "voice": "+999000000000"}
 #: rules of the operator's own go before it.
 SANDBOX_RULE_PRIORITY: Final = 1000
 SANDBOX_WINDOW: Final = 500
@@ -134,6 +134,7 @@ async def _sandbox(
         await sandbox_voice.lay(
             connection, keyring, settings, known["id"], rule_priority=SANDBOX_RULE_PRIORITY
         )
+        await sandbox_rcs.lay(connection, keyring, settings, known["id"])
         return Sandbox(
             name=known["name"],
             username=known["username"],
@@ -158,6 +159,7 @@ async def _sandbox(
     await sandbox_voice.lay(
         connection, keyring, settings, made.id, rule_priority=SANDBOX_RULE_PRIORITY
     )
+    await sandbox_rcs.lay(connection, keyring, settings, made.id)
     return Sandbox(
         name=made.name,
         username=made.username,

@@ -43,18 +43,10 @@ def customer(
 
 
 @app.command()
-def rcs(
-    port: Annotated[int, typer.Option(help="Port of the hub's API.")] = 8094,
-    control_port: Annotated[int, typer.Option(help="Port to look in and to change it.")] = 8095,
-    callback_url: Annotated[str, typer.Option(help="Where it posts receipts and replies.")] = "",
-) -> None:
-    """Run a simulated RCS hub (Virtuoso, Vi, Dotgo) to try a driver on."""
-    from cpaas.simulators.rcs import RcsSettings, serve
+def rcs() -> None:
+    """Run the simulated RCS hub that the sandbox's route sends through."""
+    from cpaas.cli.serve import run_entry
+    from cpaas.services.catalogue import BY_NAME
 
-    host = output.settings().host
-    output.step(f"the hub is http://{host}:{port}, its control http://127.0.0.1:{control_port}")
-    asyncio.run(
-        serve(
-            RcsSettings(host=host, port=port, control_port=control_port, callback_url=callback_url)
-        )
-    )
+    row = BY_NAME["simulator-rcs"]
+    raise typer.Exit(run_entry(row.name, row.entry))

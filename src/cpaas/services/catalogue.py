@@ -34,6 +34,15 @@ CATALOGUE: tuple[Service, ...] = (
         sandbox_only=True,
     ),
     Service(
+        name="simulator-rcs",
+        entry="cpaas.services.simulator_rcs:run",
+        command=("simulate", "rcs"),
+        ports=("rcs_hub_control_port", "rcs_hub_port"),
+        health_path="/stats",
+        loopback=True,
+        sandbox_only=True,
+    ),
+    Service(
         name="simulator-voice",
         entry="cpaas.services.simulator_voice:run",
         command=("simulate", "voice"),
@@ -54,6 +63,13 @@ CATALOGUE: tuple[Service, ...] = (
         entry="cpaas.services.sms:run",
         command=("serve", "cpaas-sms"),
         ports=("sms_port", "smpp_port"),
+        needs=("postgres", "cpaas-core"),
+    ),
+    Service(
+        name="cpaas-rcs",
+        entry="cpaas.services.rcs:run",
+        command=("serve", "cpaas-rcs"),
+        ports=("rcs_port",),
         needs=("postgres", "cpaas-core"),
     ),
     Service(

@@ -255,6 +255,29 @@ async def to_submit(connection: Any, channel: str, most: int) -> list[tuple[int,
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+async def to_ask(
+    connection: Any, channel: str, most: int, every_seconds: float
+) -> list[tuple[int, int, int, str, str]]:
+    """(account id, template id, version, carrier's id, carrier's account) under its review.
+
+    They count as asked from now on.
+    """
+    rows = await connection.fetch(
+        """UPDATE template_version v SET carrier_asked_at = now()
+           FROM (SELECT v.id FROM template_version v JOIN template t ON t.id = v.template_id
+                 WHERE v.status = 'APPROVED' AND v.carrier_status = 'pending'
+                   AND v.carrier_id <> '' AND t.channel = $1
+                   AND (v.carrier_asked_at IS NULL
+                        OR v.carrier_asked_at < now() - $3::float8 * interval '1 second')
+                 ORDER BY v.carrier_asked_at NULLS FIRST, v.id LIMIT $2
+                 FOR UPDATE OF v SKIP LOCKED) w
+           WHERE v.id = w.id
+           RETURNING v.account_id, v.template_id, v.number, v.carrier_id, v.carrier_account""",
+        channel, most, every_seconds,
+    )  # fmt: skip
+    return [tuple(row) for row in rows]
+
+
 async def by_carrier_id(
     connection: Any, channel: str, carrier_id: str
 ) -> tuple[int, int, int] | None:

@@ -72,7 +72,7 @@ def test_ttl_is_never_over_what_the_hub_takes() -> None:
 
 
 def test_a_template_carries_its_variables_as_json_text() -> None:
-    made = body(message(template={"code": "order_tmpl", "params": {"name": "Asha"}}))
+    made = body(message(template={"code": "order_tmpl", "variables": {"name": "Asha"}}))
     assert made["contentMessage"] == {
         "templateMessage": {"templateCode": "order_tmpl", "customParams": '{"name":"Asha"}'}
     }
@@ -145,7 +145,13 @@ def test_a_carousel() -> None:
 
 def test_a_file_by_its_url() -> None:
     made = body(
-        message(file_url="https://cdn.example/a.pdf", thumbnail_url="https://cdn.example/a.jpg")
+        message(
+            media={
+                "type": "document",
+                "url": "https://cdn.example/a.pdf",
+                "thumbnail_url": "https://cdn.example/a.jpg",
+            }
+        )
     )
     assert made["contentMessage"] == {
         "contentInfo": {
@@ -160,11 +166,11 @@ def test_a_file_by_its_url() -> None:
     [
         ("", {}, "nothing to send"),
         ("a" * 3073, {}, "3073"),
-        ("a", {"file_url": "https://a.b/c"}, "text cannot go"),
-        ("", {"file_url": "https://a.b/c", "rcs": {"card": CARD}}, "media and rcs.card"),
+        ("a", {"media": {"url": "https://a.b/c"}}, "text cannot go"),
+        ("", {"media": {"url": "https://a.b/c"}, "rcs": {"card": CARD}}, "media and rcs.card"),
         ("", {"rcs": {"card": {"title": "a" * 201}}}, "title"),
         ("", {"template": {"code": ""}}, "carrier code"),
-        ("", {"template": {"code": "a", "params": {"a": "b" * 40_000}}}, "32 KB"),
+        ("", {"template": {"code": "a", "variables": {"a": "b" * 40_000}}}, "32 KB"),
     ],
 )
 def test_what_cannot_be_written_says_why(text: str, extra: Any, word: str) -> None:
@@ -196,12 +202,22 @@ def test_a_message_over_the_hubs_size_is_not_sent() -> None:
         ({"suggestions": [CHIPS[5] | {"end": "2026-12-01T11:00:00"}]}, "rcs.suggestions[0]"),
         ({"unknown": 1}, "rcs"),
         (["card"], "rcs"),
+        ({}, "text"),
     ],
 )  # fmt: skip
 def test_the_field_at_fault_is_named(raw: Any, field: str) -> None:
     with pytest.raises(InputError) as caught:
-        content.read(raw)
+        content.read("", {"rcs": raw})
     assert caught.value.field == field
+
+
+def test_fields_of_other_channels_are_refused() -> None:
+    for field in ("whatsapp", "voice"):
+        with pytest.raises(InputError, match=field):
+            content.read("hello", {field: {"language": "en"}})
+    with pytest.raises(InputError) as caught:
+        content.read("", {"media": {"url": "ftp://a"}})
+    assert caught.value.field == "media.url"
 
 
 def test_variables_stand_in_square_brackets() -> None:

@@ -40,7 +40,7 @@ def _error(code: int, message: str, status: str = "") -> dict[str, Any]:
         (400, _error(400, "", "google_rate_limit"), "carrier_throttled"),
         (400, _error(400, "invalid_template: no such template"), "template_refused"),
         (402, {}, "carrier_balance"),
-        (403, _error(403, "invalid client id or invalid IP address"), "carrier_refused_route"),
+        (403, _error(403, "invalid client id or invalid IP address"), "account_stopped"),
         (403, _error(403, "curfew_hrs"), "carrier_curfew"),
         (403, _error(403, "No open conversation with this user"), "no_conversation"),
         (404, _error(404, "rcs_disabled"), "not_capable"),
@@ -94,5 +94,5 @@ def test_failures_told_later(reason: str, code: int, state: str, error_code: str
 def test_what_a_refused_token_means() -> None:
     codes = [token_error(status).code for status in (401, 429, 500, 0)]
     assert codes == [
-        "carrier_refused_route", "carrier_throttled", "carrier_temporary", "carrier_temporary"
+        "account_stopped", "carrier_throttled", "carrier_temporary", "carrier_temporary"
     ]  # fmt: skip

@@ -82,7 +82,7 @@ async def test_only_the_stale_one_is_thrown_away() -> None:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(401, "carrier_refused_route"), (429, "carrier_throttled"), (503, "carrier_temporary")],
+    [(401, "account_stopped"), (429, "carrier_throttled"), (503, "carrier_temporary")],
 )
 async def test_a_failure_is_not_repeated_at_once(status: int, code: str) -> None:
     endpoint, clock = Endpoint(), Clock()

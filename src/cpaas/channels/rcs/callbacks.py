@@ -42,6 +42,7 @@ class UserMessage(msgspec.Struct, frozen=True):
     kind: str
     postback: str = ""
     url: str = ""
+    at_us: int = 0
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ def read(raw: bytes, *, now_us: int, token: object = None) -> Told:
     bot_id = bot_id or _text(event.get("botId") or event.get("agentId"))
     if "eventType" in event:
         return Told(bot_id, receipt=_receipt(event, raw, now_us, token))
-    return Told(bot_id, message=_message(event))
+    return Told(bot_id, message=_message(event, now_us))
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def _receipt(
     )  # fmt: skip
 
 
-def _message(event: dict[str, Any]) -> UserMessage | None:
+def _message(event: dict[str, Any], now_us: int) -> UserMessage:
     tap = event.get("suggestionResponse")
     place, file = event.get("location"), event.get("userFile")
     if not (isinstance(tap, dict) or isinstance(place, dict) or isinstance(file, dict)):
@@ -139,21 +140,23 @@ def _message(event: dict[str, Any]) -> UserMessage | None:
         tap = place = file = None
     sender = _number(event.get("senderPhoneNumber"), needed=True)
     message_id = _text(event.get("messageId"))[:ID_CHARS_MAX]
+    at_us = _moment_us(event.get("sendTime"), now_us)
     if isinstance(tap, dict):
         body = _text(tap.get("text")) or _text(tap.get("postbackData"))
         return UserMessage(
-            sender, message_id, body, "tap", postback=_text(tap.get("postbackData"))
-        )  # fmt: skip
+            sender, message_id, body, "tap", postback=_text(tap.get("postbackData")), at_us=at_us
+        )
     if isinstance(place, dict):
         body = f"{_degrees(place.get('latitude'))},{_degrees(place.get('longitude'))}"
-        return UserMessage(sender, message_id, body, "location")
+        return UserMessage(sender, message_id, body, "location", at_us=at_us)
     if isinstance(file, dict):
         payload = file.get("payload")
         payload = payload if isinstance(payload, dict) else {}
         url = _text(payload.get("fileUri"))[:2048]
         name = _text(payload.get("fileName")) or _text(payload.get("mimeType"))
-        return UserMessage(sender, message_id, " ".join(filter(None, (name, url))), "file", url=url)
-    return UserMessage(sender, message_id, _text(event.get("text")), "text")
+        body = " ".join(filter(None, (name, url)))
+        return UserMessage(sender, message_id, body, "file", url=url, at_us=at_us)
+    return UserMessage(sender, message_id, _text(event.get("text")), "text", at_us=at_us)
 
 
 def _text(value: object) -> str:

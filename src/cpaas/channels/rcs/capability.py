@@ -74,6 +74,7 @@ class CapabilityCache:
             if len(self._asking) >= ASKING_MAX:
                 return None
             task = self._asking[number] = asyncio.create_task(self._learn(number))
+            task.add_done_callback(_heard)
         return await asyncio.shield(task)
 
     def learn(self, number: str, *, capable: bool) -> None:
@@ -101,3 +102,9 @@ class CapabilityCache:
             return answer
         finally:
             self._asking.pop(number, None)
+
+
+def _heard(task: "asyncio.Task[bool | None]") -> None:
+    """Takes an error that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()

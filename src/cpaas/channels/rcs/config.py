@@ -50,6 +50,7 @@ class RcsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message, such as {"sendGipLink": "false"} for Vi. duplicate_statuses: how the hub refuses a
     messageId that it has already. callback_networks: who may call the webhook; empty = anybody
     who knows its path. ttl_seconds_max: the hub's longest life of a message.
+    conversation_only: what is no template goes only to who wrote within a day; else the hub says.
     """
 
     hub: Literal["virtuoso", "vi", "dotgo"] = "virtuoso"
@@ -64,9 +65,8 @@ class RcsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query: dict[str, Annotated[str, msgspec.Meta(max_length=200)]] = {}
     duplicate_statuses: tuple[Status, ...] = (409,)
     token_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 300
-    connections: Annotated[int, msgspec.Meta(ge=1, le=500)] = 16
     response_timeout_seconds: Seconds = 30.0
-    connect_timeout_seconds: Seconds = 10.0
+    conversation_only: bool = False
     callback_networks: tuple[str, ...] = ()
 
     @property
@@ -83,28 +83,27 @@ class RcsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def settings_of(route: Route) -> RcsSettings:
     """The settings of a route. Errors: RouteSettingsError."""
     try:
-        settings = msgspec.convert(route.settings or {}, RcsSettings)
-    except msgspec.ValidationError as error:
+        return check(route.settings or {})
+    except ValueError as error:
         raise RouteSettingsError(f"route {route.name}: settings: {error}") from None
+
+
+def check(document: dict[str, object]) -> RcsSettings:
+    """A document of settings. Errors: ValueError that names the field."""
+    settings = msgspec.convert(document, RcsSettings)
     for name in ("token_url", "api_url", "directory_url"):
-        _check_url(route, name, getattr(settings, name))
+        _check_url(name, getattr(settings, name))
     for text in settings.callback_networks:
         try:
             ip_network(text)
         except ValueError as error:
-            raise RouteSettingsError(f"route {route.name}: callback_networks: {error}") from None
+            raise ValueError(f"callback_networks: {error}") from None
     return settings
 
 
-def _check_url(route: Route, name: str, url: str) -> None:
+def _check_url(name: str, url: str) -> None:
     if not url:
         return
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
-    except ValueError:
-        good = False
-    if not good:
-        raise RouteSettingsError(
-            f"route {route.name}: {name} must be http(s)://host/path, not {url!r}"
-        )
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError(f"{name} must be http(s)://host/path, not {url!r}")

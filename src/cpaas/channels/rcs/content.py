@@ -3,7 +3,7 @@
 Pure and strict: what a handset or the hub would refuse is named here, before anything is charged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -15,6 +15,8 @@ CHIPS_MAX: Final = 11
 CARD_CHIPS_MAX: Final = 4
 TEXT_CHARS_MAX: Final = 3072
 CODE_CHARS_MAX: Final = 200
+#: fields of the API that belong to other channels.
+OTHERS: Final = ("whatsapp", "voice")
 PARAMS_BYTES_MAX: Final = 32_768
 
 _Label = Annotated[str, msgspec.Meta(min_length=1, max_length=25)]
@@ -112,35 +114,48 @@ class TemplateUse(msgspec.Struct, frozen=True, omit_defaults=True):
     """An approved template by the hub's code, with the values of its variables."""
 
     code: str
-    params: dict[str, str] = {}
+    variables: dict[str, str] = {}
+
+
+class Media(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file that the hub fetches; what else a message's `media` may say is for other channels."""
+
+    url: _Url
+    thumbnail_url: _Url | None = None
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """`Outgoing.content` of an RCS message: exactly one of template, card, carousel, file, text."""
 
     template: TemplateUse | None = None
-    file_url: str = ""
-    thumbnail_url: str = ""
+    media: Media | None = None
     rcs: RcsContent = RcsContent()
 
 
-def read(raw: object) -> RcsContent:
-    """The field `rcs` as the API got it. Errors: InputError that names the field."""
+def read(text: str, raw: Mapping[str, Any]) -> Message:
+    """What a message holds beside its text, as the API got it.
+
+    Errors: InputError that names the field.
+    """
+    for field in OTHERS:
+        if raw.get(field):
+            raise InputError(f"an RCS message has no {field}", "use the field rcs", field)
     try:
-        content = msgspec.convert(raw, RcsContent)
+        message = msgspec.convert(raw, Message)
     except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$")
-        field = "rcs" + place.rstrip("`")
-        raise InputError(f"{field}: {text[:1].lower()}{text[1:]}", _HINT, field) from None
-    _check(content)
-    return content
+        words, _, place = str(error).partition(" - at `$.")
+        field = place.rstrip("`") or "rcs"
+        raise InputError(f"{field}: {words[:1].lower()}{words[1:]}", _HINT, field) from None
+    _check(message.rcs)
+    check_kind("" if message.template else text, message)
+    return message
 
 
 def check_kind(text: str, message: Message) -> None:
     """One kind of content, within its limits. Errors: InputError."""
     rcs = message.rcs
     kinds = {
-        "template": message.template is not None, "media": bool(message.file_url),
+        "template": message.template is not None, "media": message.media is not None,
         "rcs.card": rcs.card is not None, "rcs.carousel": rcs.carousel is not None,
     }  # fmt: skip
     named = [name for name, there in kinds.items() if there]
@@ -212,5 +227,5 @@ def _check_chips(chips: Sequence[Any], field: str) -> None:
 def _check_template(template: TemplateUse) -> None:
     if not 0 < len(template.code) <= CODE_CHARS_MAX:
         raise InputError("the template has no carrier code", "ask for its approval", "template")
-    if len(msgspec.json.encode(template.params)) > PARAMS_BYTES_MAX:
+    if len(msgspec.json.encode(template.variables)) > PARAMS_BYTES_MAX:
         raise InputError("the variables are over 32 KB", "shorten them", "variables")

@@ -71,9 +71,8 @@ def capability_path(bot_id: str, number: str) -> str:
 def content_message(message: Outgoing) -> dict[str, Any]:
     """The member `contentMessage`. Errors: NotEncodableError."""
     try:
-        rich = msgspec.convert(message.content or {}, content.Message)
-        content.check_kind("" if rich.template else message.text, rich)
-    except (msgspec.ValidationError, InputError) as error:
+        rich = content.read(message.text, message.content or {})
+    except InputError as error:
         raise NotEncodableError(str(error)) from None
     made = _kind(message.text, rich)
     chips = _suggestions(rich.rcs.suggestions)
@@ -85,14 +84,14 @@ def content_message(message: Outgoing) -> dict[str, Any]:
 def _kind(text: str, rich: content.Message) -> dict[str, Any]:
     if rich.template is not None:
         template: dict[str, Any] = {"templateCode": rich.template.code}
-        if rich.template.params:
+        if rich.template.variables:
             # A JSON text within JSON: the hub refuses an object here.
-            template["customParams"] = msgspec.json.encode(rich.template.params).decode()
+            template["customParams"] = msgspec.json.encode(rich.template.variables).decode()
         return {"templateMessage": template}
-    if rich.file_url:
-        info: dict[str, Any] = {"fileUrl": rich.file_url}
-        if rich.thumbnail_url:
-            info["thumbnailUrl"] = rich.thumbnail_url
+    if rich.media is not None:
+        info: dict[str, Any] = {"fileUrl": rich.media.url}
+        if rich.media.thumbnail_url:
+            info["thumbnailUrl"] = rich.media.thumbnail_url
         return {"contentInfo": info}
     if rich.rcs.card is not None:
         return {"richCard": {"standaloneCard": _standalone(rich.rcs.card)}}

@@ -13,14 +13,15 @@ from cpaas.channels.errors import CATALOGUE, CarrierError
 
 #: word or part of the hub's text, in lower case -> code of the catalogue; the first that fits.
 WORDS: Final[tuple[tuple[str, str], ...]] = (
+    # Its text advises a template, so it comes before what is about templates.
+    ("open conversation", "no_conversation"),
     ("insufficient_balance", "carrier_balance"),
     ("insufficient balance", "carrier_balance"),
     ("curfew", "carrier_curfew"),
     ("rcs_disabled", "not_capable"),
     ("not rcs", "not_capable"),
     ("invalid_template", "template_refused"),
-    ("template", "template_refused"),
-    ("open conversation", "no_conversation"),
+    ("invalid template", "template_refused"),
     ("opted_out", "opted_out"),
     ("opted out", "opted_out"),
     ("dnd", "opted_out"),
@@ -29,8 +30,8 @@ WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("requests per second", "carrier_throttled"),
     ("requests-per-second", "carrier_throttled"),
     ("too many requests", "carrier_throttled"),
-    ("invalid client", "carrier_refused_route"),
-    ("ip address", "carrier_refused_route"),
+    ("invalid client", "account_stopped"),
+    ("ip address", "account_stopped"),
     ("internal_server_error", "carrier_temporary"),
 )
 _BY_STATUS: Final[dict[int, str]] = {
@@ -81,7 +82,7 @@ def read_answer(
     if 200 <= status < 300 and not (word or text):
         return Answered(_named(body) or message_id)
     if status == 401 or word == "invalid_token":
-        return Answered(error=CATALOGUE["carrier_refused_route"], code=code, stale=True)
+        return Answered(error=CATALOGUE["account_stopped"], code=code, stale=True)
     shown = inner if 200 <= status < 300 and inner else status
     duplicate = any(one in said for one in _DUPLICATE_WORDS)
     if duplicate or (shown in duplicate_statuses and "template" not in said):
@@ -111,7 +112,7 @@ def token_error(status: int) -> CarrierError:
     if status == 429:
         return CATALOGUE["carrier_throttled"]
     if 400 <= status < 500:
-        return CATALOGUE["carrier_refused_route"]
+        return CATALOGUE["account_stopped"]
     return CATALOGUE["carrier_temporary"]
 
 

@@ -65,7 +65,7 @@ class SimulatedHub:
         self._envelopes = events.Envelopes()
         self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
         self._ids: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._tried: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._tried: OrderedDict[str, None] = OrderedDict()
         self._conversations: dict[tuple[str, str], float] = {}
         self._sent: dict[str, deque[float]] = {}
 
@@ -93,7 +93,7 @@ class SimulatedHub:
         if self._too_fast(bot):
             return self._refused("rate_limit", msisdn)
         outcome = self._decider.decide(msisdn)
-        refusal = self._refusal(bot, msisdn, kind, outcome, name)
+        refusal = self._refusal(bot, msisdn, kind, content, outcome)
         if check and not outcome.capable:
             refusal = "rcs_disabled"
         if refusal:
@@ -167,16 +167,22 @@ class SimulatedHub:
         if missing:
             raise BodyError(f"invalid_template: customParams lacks {', '.join(missing)}")
 
-    def _refusal(self, bot: str, msisdn: str, kind: str, outcome: Outcome, name: str) -> str:
+    def _first(self, tried: str) -> bool:
+        """Whether this is the first of two tries of one content."""
+        if tried in self._tried:
+            del self._tried[tried]
+            return False
+        self._tried[tried] = None
+        if len(self._tried) > FIRST_KEPT_MAX:
+            self._tried.popitem(last=False)
+        return True
+
+    def _refusal(
+        self, bot: str, msisdn: str, kind: str, content: dict[str, Any], outcome: Outcome
+    ) -> str:
         """The hub's word when the message is not accepted."""
         if outcome.first:
-            key = (bot, name)
-            if key not in self._tried:
-                self._tried[key] = None
-                if len(self._tried) > FIRST_KEPT_MAX:
-                    self._tried.popitem(last=False)
-                return outcome.refusal
-            return ""
+            return outcome.refusal if self._first(f"{bot} {msisdn} {content!r}") else ""
         if outcome.refusal != "no_conversation" and outcome.refusal:
             return outcome.refusal
         asks = outcome.refusal == "no_conversation" or self.settings.conversation_only

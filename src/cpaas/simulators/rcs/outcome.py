@@ -32,7 +32,7 @@ class Event(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """What is answered and what follows.
 
-    refusal: the hub's word ("" = accepted). first: only the first try is treated so. hangs: it is
+    refusal: the hub's word ("" = accepted). first: only of two tries' first. hangs: it is
     accepted and the answer never written.
     """
 
@@ -60,7 +60,7 @@ _RESERVED: Final[dict[str, Outcome]] = {
     "13": Outcome(events=(Event("READ"),)),
     "14": Outcome(events=(Event("FAILED", "opted_out", 410),)),
     "15": Outcome("internal_server_error", first=True),
-    "16": Outcome(hangs=True, first=True),
+    "16": Outcome(hangs=True),
     "17": Outcome("invalid_template"),
     "18": Outcome("no_conversation"),
     # Its handset is off: what has a ttl expires at it, the rest waits for ever.
