@@ -66,6 +66,7 @@ PARTS: dict[str, Part] = {
     "espeak-ng": Part(_program("espeak-ng"), "apt-get install espeak-ng"),
     "mount": Part(_may_mount, "run as root with leave to mount (in a container: --privileged)"),
     "playwright": Part(_module("playwright"), "pip install -r requirements-dev.lock"),
+    "twilio": Part(_module("twilio"), "pip install -r requirements-dev.lock"),
     "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
 }
 

@@ -22,7 +22,14 @@ def test_a_route_from_add_to_delete(copy: Copy, visit: Visit) -> None:
     admin.shoot("admin-routes-phone")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("link", name="Add Route").click()
-    for tab in ("Gateway", "Credentials", "Binds and limits", "The carrier's accent", "DLT"):
+    for tab in (
+        "Gateway",
+        "Credentials",
+        "Binds and limits",
+        "The carrier's accent",
+        "HTTP",
+        "DLT",
+    ):
         page.get_by_role("tab", name=tab).click()
         admin.check(axe=tab == "Gateway")
     page.get_by_role("tab", name="Gateway").click()
@@ -80,6 +87,35 @@ def test_a_route_from_add_to_delete(copy: Copy, visit: Visit) -> None:
     said = copy.platform.cpaas("audit", "list", "--table", "route", "--actor", "admin:routeadmin")
     assert "s3cretpw" not in str(said)
     assert {one["action"] for one in said["entries"]} == {"insert", "update", "delete"}
+
+
+def test_a_route_over_http(copy: Copy, visit: Visit) -> None:
+    copy.admin("httpadmin")
+    admin = visit("admin").log_in("httpadmin")
+    page = admin.page
+    admin.go("/routes/add/")
+    page.get_by_label("Route name").fill("web")
+    page.get_by_label("SMS protocol").select_option("template")
+    page.get_by_role("tab", name="HTTP").click()
+    field = page.get_by_label("Settings of an HTTP route")
+    field.fill('{"url": "http://127.0.0.1:9/{nobody}"}')
+    page.get_by_role("button", name="Add Route").click()
+    assert "no placeholder {nobody}" in admin.text()
+    field.fill('{"url": "http://127.0.0.1:9/{to}"}')
+    page.get_by_role("button", name="Add Route").click()
+    assert "Route web added." in admin.text()
+    page.get_by_role("tab", name="HTTP").click()
+    assert "127.0.0.1:9/{to}" in field.input_value()
+    admin.check()
+    assert page.get_by_role("tab", name="DLT").count() == 0
+    page.get_by_role("tab", name="Credentials").click()
+    page.get_by_label("Password").fill("a longer one than SMPP allows")
+    page.get_by_role("button", name="Save web").click()
+    assert "Route web saved." in admin.text()
+    shown = copy.platform.cpaas("route", "callback", "web")["url"]
+    assert "/callbacks/sms/web/" in shown
+    assert copy.platform.cpaas("route", "callback", "web", "--renew")["url"] != shown
+    copy.platform.cpaas("route", "delete", "web")
 
 
 def test_a_route_in_use_is_not_deleted(copy: Copy, visit: Visit) -> None:

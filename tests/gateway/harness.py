@@ -16,6 +16,7 @@ from cpaas.broker.base import Broker, NewItem
 from cpaas.broker.embedded import EmbeddedBroker
 from cpaas.channels.base import Tools
 from cpaas.channels.registry import CHANNELS
+from cpaas.gateway import callbacks
 from cpaas.gateway.host import Host
 from cpaas.gateway.inbound import InboundKeeper
 from cpaas.gateway.types import Around
@@ -27,6 +28,7 @@ from cpaas.simulators.smsc import SimulatedSmsc, SmscSettings
 from cpaas.snapshot.types import Route
 
 SUBMIT = "cpaas.sms.submit"
+SECRET = "a-secret-path"
 
 
 def no_tools(**given: Any) -> Tools:
@@ -53,8 +55,12 @@ class Gateway(World):
     """The whole SMS side in one process: route step, host, settle."""
 
     def __init__(self, pool: Any, dsn: str, broker: Broker | None = None) -> None:
-        super().__init__(pool, now_us(), configured())
+        # Nothing runs before a test says what; another program may listen on the usual port.
+        super().__init__(pool, now_us(), configured(routes=[plain_route(1, active=False)]))
         self.load = RouteLoad()
+        self.credentials = {"password": "secret"}
+        #: where carriers of HTTP routes call us.
+        self.base = ""
         self.broker: Broker = broker or EmbeddedBroker(pool, dsn, INSTANCE)
         self.settler = Settler(
             pool, lambda: self.snapshot, INSTANCE, now_us,
@@ -63,10 +69,12 @@ class Gateway(World):
         self.inbound = InboundKeeper(
             pool, lambda: self.snapshot, INSTANCE, clock_us=now_us, assemble_seconds=0.2
         )
-        around = Around(self.settler, self.inbound, self.load, lambda: self.snapshot, no_tools())
+        tools = no_tools(callback_url=lambda route: f"{self.base}/sms/{route.name}/{SECRET}")
+        around = Around(self.settler, self.inbound, self.load, lambda: self.snapshot, tools)
+        self.around = around
         self.host = Host(
             pool, CHANNELS["sms"], around, self.broker, instance_id=INSTANCE,
-            credentials=lambda route: {"password": "secret"},
+            credentials=lambda route: self.credentials,
         )  # fmt: skip
         self.submit = self.broker.consumer(SUBMIT)
         self.router = Router(
@@ -77,7 +85,7 @@ class Gateway(World):
         self._host_task: asyncio.Task[None] | None = None
 
     def _committed(self, tokens: list[object]) -> None:
-        self.host.acknowledge(tokens)
+        self.host.acknowledge(callbacks.acknowledge(tokens))
 
     def configure(self, *routes: Route, **changes: Any) -> None:
         """Routes in the order of their rules."""
@@ -128,7 +136,11 @@ class Gateway(World):
 
     async def settled(self, seconds: float = 20.0, **wanted: int) -> None:
         """Waits until the statuses are exactly these."""
-        await until(lambda: self._are(wanted), seconds, self.statuses)
+        await until(lambda: self._are(wanted), seconds, self._why)
+
+    async def _why(self) -> list[tuple[object, ...]]:
+        rows = await self.pool.fetch("SELECT status, error_code, error, attempt FROM message")
+        return [tuple(row) for row in rows]
 
     async def _are(self, wanted: dict[str, int]) -> bool:
         return await self.statuses() == wanted

@@ -43,11 +43,11 @@ async def account(dsn: str) -> MadeAccount:
 
 
 @asynccontextmanager
-async def serving(dsn: str, home: Path, fast: str) -> AsyncIterator[Running]:
+async def serving(dsn: str, home: Path, fast: str, **more: str) -> AsyncIterator[Running]:
     settings = config.load(
         {
             "CPAAS_DSN": dsn, "CPAAS_HOME": str(home), "CPAAS_CORE_PORT": str(free_port()),
-            "CPAAS_API_FAST_PATH": fast, "CPAAS_STOP_SECONDS": "5",
+            "CPAAS_API_FAST_PATH": fast, "CPAAS_STOP_SECONDS": "5", **more,
         }
     )  # fmt: skip
     made = await account(dsn)

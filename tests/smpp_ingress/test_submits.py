@@ -233,3 +233,21 @@ async def test_another_accounts_message_is_not_seen(made: Door) -> None:
     assert cancel.status == St.ESME_RCANCELFAIL
     assert (await made.rows())[0]["status"] == "QUEUED"
     await raw.close()
+
+
+async def test_the_window_of_an_account(made: Door) -> None:
+    await made.change('UPDATE smpp_credential SET "window" = 3')
+    client, esme = await made.bind(window=50)
+    async with made.pool.acquire() as connection, connection.transaction():
+        # Nothing can be committed while the wallet is held.
+        await connection.execute("SELECT FROM wallet FOR UPDATE")
+        client.submit([(n, text(b"hello")) for n in range(10)])
+        await until(lambda: len(esme.answers) == 7)
+        assert {status for _, status, _ in esme.answers} == {St.ESME_RTHROTTLED}
+    await until(lambda: len(esme.answers) == 10)
+    assert len(await made.rows()) == 3
+    (bind,) = made.ingress.binds
+    assert bind.row is not None
+    assert bind.row.last_refusal == ("ESME_RTHROTTLED: more than 3 requests without an answer")
+    await made.send(client, esme, text(b"hello", to="12"))
+    assert bind.row.last_refusal.startswith("invalid_number: ")

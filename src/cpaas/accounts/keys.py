@@ -3,18 +3,25 @@
 A key is shown once; the database holds only its digest.
 """
 
+import hashlib
+import secrets
+from typing import Final
+
 import asyncpg
 
 from cpaas.accounts import queries
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import (
     KeyKind,
+    Keyring,
     api_key_digest,
     api_key_prefix,
     hash_password,
     new_api_key,
     new_smpp_password,
 )
+
+TWILIO_TABLE: Final = "twilio_credential"
 
 
 async def issue(connection: asyncpg.Connection, account_id: int, kind: KeyKind) -> str:
@@ -44,3 +51,14 @@ async def regenerate_smpp(connection: asyncpg.Connection, account_id: int) -> tu
     if system_id is None:
         raise InputError("this account has no SMPP credentials", "make them in the User Portal")
     return system_id, password
+
+
+async def new_twilio_token(
+    connection: asyncpg.Connection, keyring: Keyring, account_id: int
+) -> str:
+    """A new auth token of the Twilio interface, 32 hex digits; the one before ends."""
+    token = secrets.token_hex(16)
+    sealed = keyring.encrypt(token.encode(), table=TWILIO_TABLE, row=str(account_id))
+    digest = hashlib.sha256(token.encode()).digest()
+    await queries.set_twilio_credential(connection, account_id, digest, sealed)
+    return token

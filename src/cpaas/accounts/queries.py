@@ -236,6 +236,18 @@ async def set_smpp_password(
     )  # fmt: skip
 
 
+async def set_twilio_credential(
+    connection: asyncpg.Connection, account_id: int, digest: bytes, secret: bytes
+) -> None:
+    """Gives the account's Twilio interface an auth token, in place of the one before."""
+    await connection.execute(
+        "INSERT INTO twilio_credential (account_id, digest, secret) VALUES ($1, $2, $3)"
+        " ON CONFLICT (account_id) DO UPDATE SET digest = excluded.digest,"
+        " secret = excluded.secret, created_at = now()",
+        account_id, digest, secret,
+    )  # fmt: skip
+
+
 async def revoke_api_key(connection: asyncpg.Connection, digest: bytes) -> bool:
     """Revokes one key; False when there is none of that digest in force."""
     status = await connection.execute(
@@ -257,7 +269,8 @@ async def change_smpp_credential(
             account_id, *changes.values(),
         )  # fmt: skip
     row = await connection.fetchrow(
-        "SELECT system_id, max_binds, tps, active FROM smpp_credential WHERE account_id = $1"
+        'SELECT system_id, max_binds, tps, active, "window" FROM smpp_credential'
+        " WHERE account_id = $1"
         " ORDER BY id LIMIT 1",
         account_id,
     )
@@ -268,7 +281,7 @@ async def smpp_binds(connection: asyncpg.Connection, account_id: int = 0) -> lis
     """The binds of an account (0 = of all), as their servers saw them last."""
     rows = await connection.fetch(
         """SELECT a.name AS account, b.system_id, b.bind_type, b.address, b.submitted, b.refused,
-             b.delivered, b.unanswered,
+             b.delivered, b.unanswered, b.last_refusal,
              (extract(epoch FROM b.bound_at) * 1000000)::bigint AS bound_us
            FROM smpp_bind b JOIN account a ON a.id = b.account_id
              JOIN service_instance s ON s.id = b.instance_id

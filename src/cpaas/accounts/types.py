@@ -79,6 +79,7 @@ class SmppRow(msgspec.Struct, frozen=True):
     max_binds: int
     tps: int
     active: bool
+    window: int = 0
 
 
 class BindShown(msgspec.Struct, frozen=True):
@@ -92,6 +93,7 @@ class BindShown(msgspec.Struct, frozen=True):
     refused: int
     delivered: int
     unanswered: int
+    last_refusal: str
     bound_us: int
 
 

@@ -11,7 +11,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -30,10 +30,10 @@ from cpaas.kit.rate import Rates
 from cpaas.messages.envelopes import Outgoing
 from cpaas.pipeline.accept import Acceptor
 from cpaas.pipeline.check import Prepared, address, prepare, submission
-from cpaas.pipeline.drafts import Author, Idempotency, Origin, Outcome, Replay
+from cpaas.pipeline.drafts import Author, Draft, Idempotency, Origin, Outcome, Replay
 from cpaas.pipeline.refusals import REASONS, RefusedError
 from cpaas.snapshot.holder import SnapshotHolder
-from cpaas.snapshot.types import Snapshot
+from cpaas.snapshot.types import Account, Snapshot
 from cpaas.webhooks.events import iso, uuid_text
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
@@ -111,6 +111,32 @@ class Door:
             _log.exception("submit_failed")
             self._refuse(request, _internal())
 
+    async def accept(
+        self, author: Author, account: Account, draft: Draft, numbers: Sequence[str], wish: str
+    ) -> tuple[list[Outgoing], list[NotSent]]:
+        """Accepts for somebody whom another interface let in, by the same rules.
+
+        wish: what its events shall tell, see `messages.door_wish`. Returns what is stored, and whom
+        it cannot be sent to. Errors: ProblemError, RefusedError when nothing is stored.
+        """
+        if not self._snapshots.confirmed:
+            raise RefusedError("unavailable", "The configuration cannot be confirmed.")
+        self._limit(account, len(numbers))
+        prepared = prepare(self._snapshots.current, author, draft, self._clock_us())
+        addressed = [_try_address(prepared, number) for number in numbers]
+        messages = [one for one in addressed if isinstance(one, Outgoing)]
+        failed = [one for one in addressed if isinstance(one, NotSent)]
+        if not messages:
+            raise RefusedError(failed[0].error.code, failed[0].error.detail, "to")
+        for message in messages:
+            message.webhook_url = wish
+        wanted = submission(prepared, messages)
+        wanted.size = sum(len(message.text) for message in messages) + len(wish)
+        outcome = await self._acceptor.accept(wanted)
+        if isinstance(outcome, RefusedError):
+            raise outcome
+        return messages, failed
+
     def _take(self, headers: Mapping[bytes, bytes], client: str, request: _Request) -> None:
         if not self._snapshots.confirmed:
             raise ProblemError(
@@ -124,7 +150,7 @@ class Door:
         request.key = _idempotency_key(headers)
         wanted = sending.read(request.body)
         numbers = _recipients(wanted)
-        self._limit(caller, len(numbers))
+        self._limit(caller.account, len(numbers))
         prepared = prepare(snapshot, author, sending.draft(wanted), self._clock_us())
         if isinstance(wanted.to, str):
             message = address(prepared, wanted.to)
@@ -161,17 +187,17 @@ class Door:
                 self._known[said] = known
         return known
 
-    def _limit(self, caller: Caller, messages: int) -> None:
-        tps = caller.account.tps
+    def _limit(self, account: Account, messages: int) -> None:
+        tps = account.tps
         if not tps:
             return
-        seconds = self._rates.wait(caller.account.id, tps)
+        seconds = self._rates.wait(account.id, tps)
         if seconds:
             raise ProblemError(
                 429, "rate_limited", f"This account may send {tps} messages a second.",
                 title="Too many requests", retry_after=math.ceil(seconds),
             )  # fmt: skip
-        self._rates.spend(caller.account.id, messages)
+        self._rates.spend(account.id, messages)
 
     # -- lists
 

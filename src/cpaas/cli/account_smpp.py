@@ -10,6 +10,7 @@ from cpaas.cli import output
 Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
 BINDS_MAX = 100
 TPS_MAX = 100_000
+WINDOW_MAX = 1_000
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(smpp)
     app.command(name="smpp-set")(smpp_set)
     app.command()(binds)
+    app.command()(twilio)
 
 
 def smpp(name: Name, json: output.Json = False) -> None:
@@ -44,6 +46,10 @@ def smpp_set(
     tps: Annotated[
         int | None, typer.Option(help="Messages a second, 0 = the account's.", min=0, max=TPS_MAX)
     ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(help="Requests without answer, 0 = the server's.", min=0, max=WINDOW_MAX),
+    ] = None,
     active: Annotated[bool | None, typer.Option("--active/--inactive", help="May bind.")] = None,
     json: output.Json = False,
 ) -> None:
@@ -51,7 +57,7 @@ def smpp_set(
     from cpaas.accounts import queries
     from cpaas.cli import acting
 
-    given = {"max_binds": max_binds, "tps": tps, "active": active}
+    given = {"max_binds": max_binds, "tps": tps, "window": window, "active": active}
     changes: dict[str, object] = {k: v for k, v in given.items() if v is not None}
 
     async def work(connection: Any) -> Any:
@@ -89,10 +95,33 @@ def binds(
         return
     output.table(
         ("account", "system id", "type", "address", "submitted", "refused", "receipts",
-         "unanswered", "since"),
+         "unanswered", "last refusal", "since"),
         [
             (r.account, r.system_id, r.bind_type, r.address, r.submitted, r.refused, r.delivered,
-             r.unanswered, f"{datetime.fromtimestamp(r.bound_us / 1e6, UTC):%Y-%m-%d %H:%M}")
+             r.unanswered, r.last_refusal,
+             f"{datetime.fromtimestamp(r.bound_us / 1e6, UTC):%Y-%m-%d %H:%M}")
             for r in rows
         ],
     )  # fmt: skip
+
+
+def twilio(name: Name, json: output.Json = False) -> None:
+    """Give the account's Twilio interface a new auth token; the old one ends."""
+    from cpaas.accounts import keys
+    from cpaas.cli import acting
+    from cpaas.kit.secrets import Keyring
+    from cpaas.webhooks.door_calls import account_sid
+
+    settings = output.settings()
+    keyring = Keyring.load_or_make(settings.keyring)
+
+    async def work(connection: Any) -> tuple[str, str]:
+        account = await acting.account_named(connection, name)
+        return account_sid(account.id), await keys.new_twilio_token(connection, keyring, account.id)
+
+    sid, token = acting.change(work)
+    base = settings.url(settings.core_port)
+    if json:
+        output.emit({"name": name, "account_sid": sid, "auth_token": token, "base_url": base})
+    else:
+        output.text(f"AccountSid {sid}\nAuthToken  {token}\nbase URL   {base}")

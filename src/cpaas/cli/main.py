@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "sender": Entry("sender", "Request and approve sender ids."),
     "identity": Entry("identity", "WhatsApp numbers and RCS bots."),
     "route": Entry("route", "Connect to carriers."),
+    "import": Entry("import_", "Take over routes and accounts of a kannel.conf."),
     "rule": Entry("rule", "Say which messages take which route."),
     "strategy": Entry("strategy", "Choose among several routes."),
     "webhook": Entry("webhook", "Show and set where an account's events go."),

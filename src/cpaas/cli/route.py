@@ -5,11 +5,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cpaas.cli import output, route_cost, route_explain
+from cpaas.cli import output, route_cost, route_explain, route_http
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Connect to carriers.")
 app.add_typer(route_cost.app, name="cost")
 app.command()(route_explain.explain)
+app.command()(route_http.callback)
 Name = Annotated[str, typer.Argument(help="The route's name, such as smpp1.", show_default=False)]
 
 
@@ -18,10 +19,12 @@ def create(  # noqa: PLR0913 one option per field of the screen
     name: Name,
     *,
     channel: Annotated[str, typer.Option(help="sms, whatsapp, rcs or voice.")] = "sms",
+    http: Annotated[
+        str, typer.Option(help="SMS: kannel, jasmin or template. Voice: a Calls API's base URL.")
+    ] = "",
     host: Annotated[str, typer.Option(help="Carrier's host.")] = "",
     port: Annotated[int, typer.Option(help="Carrier's port.")] = 0,
     sip: Annotated[str, typer.Option(help="Voice: the trunk's HOST or HOST:PORT.")] = "",
-    http: Annotated[str, typer.Option(help="Voice: a Calls API's base URL.")] = "",
     system_id: Annotated[str, typer.Option(help="SMPP system id, SIP user, account sid.")] = "",
     password: Annotated[str, typer.Option(help="Its password or token, kept encrypted.")] = "",
     system_type: Annotated[str, typer.Option(help="SMPP system type.")] = "",
@@ -47,10 +50,10 @@ def create(  # noqa: PLR0913 one option per field of the screen
     dialect, host, port, document = _reached(channel, sip, http, host, port, _document(settings))
     route = NewRoute(
         name=name, channel=channel, dialect=dialect, label=label, host=host, port=port,
-        active=not inactive,
-        tps=tps, binds=binds, window_size=window, bind_type=bind_type, system_id=system_id,
-        system_type=system_type, password=password, default_sender=default_sender,
-        message_id_mode=message_id_mode, cost_micro=check.price(check.amount(cost)),
+        active=not inactive, tps=tps, binds=binds, window_size=window, bind_type=bind_type,
+        system_id=system_id, system_type=system_type, password=password,
+        default_sender=default_sender, message_id_mode=message_id_mode,
+        cost_micro=check.price(check.amount(cost)),
         settings=document,
     )  # fmt: skip
     keyring = Keyring.load_or_make(output.settings().keyring)
@@ -80,10 +83,12 @@ def list_(json: output.Json = False) -> None:
         output.emit({"routes": rows})
         return
     output.table(
-        ("name", "channel", "host", "port", "active", "state", "binds", "tps", "window", "error"),
+        ("name", "channel", "protocol", "host", "port", "active", "state", "binds", "tps",
+         "window", "error"),
         [
-            (r.name, r.channel, "simulated" if r.simulated else r.host, r.port, r.active, r.state,
-             f"{r.binds_up}/{r.binds}", r.tps or "-", r.window_size, r.last_error)
+            (r.name, r.channel, r.dialect, "simulated" if r.simulated else r.host, r.port,
+             r.active, r.state, f"{r.binds_up}/{r.binds}", r.tps or "-", r.window_size,
+             r.last_error)
             for r in rows
         ],
     )  # fmt: skip
@@ -159,6 +164,8 @@ def _reached(
     channel: str, sip: str, http: str, host: str, port: int, document: dict[str, object]
 ) -> tuple[str, str, int, dict[str, object]]:
     """Dialect, host, port and settings of what the options name."""
+    if http and not sip and channel == "sms":
+        return http, host, port, document
     if (sip or http) and channel != "voice":
         raise output.CliError("--sip and --http are for voice", "add --channel voice")
     if sip and http:

@@ -16,6 +16,7 @@ from aiohttp import web
 from cpaas.channels.base import (
     Callback,
     CallbackRefusedError,
+    CarrierReceipt,
     Heard,
     Hearing,
     Inbound,
@@ -25,6 +26,7 @@ from cpaas.channels.base import (
 from cpaas.gateway import told
 from cpaas.gateway.types import Around
 from cpaas.kit.log import get_logger
+from cpaas.kit.networks import Network, client_address
 from cpaas.snapshot.types import Route
 
 PATH: Final = "/callbacks"
@@ -67,13 +69,18 @@ class Callbacks:
         credentials: Callable[[Route], dict[str, str]],
         page: Page,
         templates: Callable[[Route, Sequence[TemplateNotice]], Awaitable[None]],
+        trusted: tuple[Network, ...] = (),
+        counted: Callable[[int, Sequence[CarrierReceipt]], None] = lambda _route, _receipts: None,
     ) -> None:
+        """trusted: proxies that may say whose request it is. counted: told of every receipt."""
         self._channel = channel
         self._around = around
         self._tools = tools
         self._credentials = credentials
         self._page = page
         self._templates = templates
+        self._trusted = trusted
+        self._counted = counted
         self._runner: web.AppRunner | None = None
         self._waiting = 0
 
@@ -128,7 +135,7 @@ class Callbacks:
         callback = Callback(
             request.method, request.match_info["tail"], dict(request.query),
             {name.lower(): value for name, value in request.headers.items()},
-            await request.read(), request.remote or "", self._around.clock_us(),
+            await request.read(), self._client(request), self._around.clock_us(),
         )  # fmt: skip
         heard = self._channel.hear(route, self._credentials(route), callback, self._tools)
         told_parts = Told(len(heard.receipts) + len(heard.inbound))
@@ -145,9 +152,14 @@ class Callbacks:
             status=heard.status, body=heard.body, headers={"content-type": heard.content_type}
         )
 
+    def _client(self, request: web.Request) -> str:
+        forwarded = request.headers.get("x-forwarded-for")
+        return client_address(request.remote or "", forwarded, self._trusted)
+
     def _hand_on(self, route: Route, heard: Heard, parts: Told) -> None:
         if heard.receipts:
             self._around.settler.receipts(told.receipts(route.id, heard.receipts, lambda _: parts))
+            self._counted(route.id, heard.receipts)
         if heard.inbound:
             self._around.inbound.put(
                 route.id, route.channel, heard.inbound, partial(_reply_stored, parts)

@@ -6,7 +6,7 @@ one that is switched off gives its items back. Only the holder of a route's leas
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,7 @@ from cpaas.broker import embedded
 from cpaas.broker.base import Broker, Consumer
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
-from cpaas.channels.base import Channel, Link, RouteSettingsError
+from cpaas.channels.base import CarrierReceipt, Channel, Link, RouteSettingsError
 from cpaas.db.trouble import is_passing
 from cpaas.gateway import queries
 from cpaas.gateway.claims import Claims
@@ -102,6 +102,10 @@ class Host:
             link = gateways[key].link
             if link is not None:
                 link.acknowledge(some)
+
+    def counted(self, route_id: int, receipts: Sequence[CarrierReceipt]) -> None:
+        """Receipts that came by another way than a link; best delivery counts them, too."""
+        self._quality.receipts(route_id, receipts)
 
     def link(self, route_id: int) -> Link | None:
         """The link of a route that runs here."""

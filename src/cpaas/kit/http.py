@@ -24,6 +24,7 @@ AGE_SECONDS_MAX: Final = 120.0
 IDLE_TOTAL_MAX: Final = 512
 ADDRESSES_TRIED_MAX: Final = 3
 RETRY_AFTER_SECONDS_MAX: Final = 10**7
+JSON: Final = b"application/json"
 
 PoolKey = tuple[int, str, str, int]
 
@@ -59,7 +60,7 @@ class PostClient:
         self._now = now
         self._idle: dict[PoolKey, list[Exchange]] = {}
         self._idle_total = 0
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[tuple[str, bytes], bytes] = {}
         self._closed = False
 
     async def post(
@@ -69,14 +70,22 @@ class PostClient:
         body: bytes,
         *,
         partition: int = 0,
+        method: str = "POST",
+        content_type: bytes = JSON,
     ) -> Reply:
-        """Posts the body; any status is a Reply. Errors: PostError when there is no answer."""
+        """Posts the body; any status is a Reply. Errors: PostError when there is no answer.
+
+        method GET: without a body.
+        """
         started = self._now()
         try:
             target = parse_url(url)
         except GuardError as error:
             raise PostError("url", str(error)) from None
-        request = self._request(url, target, headers, body)
+        if method == "GET":
+            request = self._get(target, headers)
+        else:
+            request = self._request(url, target, headers, body, content_type)
         key = (partition, target.scheme, target.host, target.port)
         exchange = await self._answer(target, key, request)
         finished = self._now()
@@ -171,19 +180,29 @@ class PostClient:
         self._idle_total += 1
 
     def _request(
-        self, url: str, target: Target, headers: Sequence[tuple[bytes, bytes]], body: bytes
+        self,
+        url: str,
+        target: Target,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        content_type: bytes = JSON,
     ) -> bytes:
-        head = self._heads.get(url)
+        head = self._heads.get((url, content_type))
         if head is None:
             if len(self._heads) >= 4096:
                 self._heads.clear()
-            head = self._heads[url] = (
+            head = self._heads[url, content_type] = (
                 f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
-                + b"User-Agent: %b\r\nContent-Type: application/json\r\n" % self._agent
+                + b"User-Agent: %b\r\nContent-Type: %b\r\n" % (self._agent, content_type)
                 + b"Accept: */*\r\nContent-Length: "
             )
         own = b"".join([b"%b: %b\r\n" % header for header in headers])
         return b"%b%d\r\n%b\r\n%b" % (head, len(body), own, body)
+
+    def _get(self, target: Target, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        own = b"".join([b"%b: %b\r\n" % header for header in headers])
+        head = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
+        return b"%bUser-Agent: %b\r\nAccept: */*\r\n%b\r\n" % (head, self._agent, own)
 
     async def _connect(self, target: Target) -> Exchange:
         try:

@@ -83,8 +83,7 @@ async def keep_parts(
 def missing(context: Context, row: Left, known: dict[bytes, set[int]]) -> list[int]:
     """Numbers of the parts that nobody answered for; [0] where the message goes as one."""
     route = context.snapshot.routes.get(row.route_id)
-    whole = route is not None and (route.settings or {}).get("long_message") == "payload"
-    if row.segments == 1 or whole:
+    if row.segments == 1 or (route is not None and route.whole):
         return [0]
     done = known.get(row.id, set())
     return [number for number in range(1, row.segments + 1) if number not in done]

@@ -5,8 +5,11 @@ from typing import Final
 
 import msgspec
 
+from cpaas.channels.base import RouteSettingsError
 from cpaas.channels.registry import CHANNELS as REGISTRY
 from cpaas.channels.sms.config import SmsSettings
+from cpaas.channels.sms.http_settings import read_settings
+from cpaas.channels.sms.http_types import HTTP_DIALECTS
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import SMPP_PASSWORD_MAX, SMPP_SYSTEM_ID_MAX
 from cpaas.messages.envelopes import CHANNELS
@@ -18,6 +21,8 @@ CALL_DIALECTS: Final = ("sip", "http")
 WINDOW_MAX: Final = 10_000
 TPS_MAX: Final = 100_000
 SYSTEM_TYPE_MAX: Final = 12
+#: of the user and the password at a carrier that speaks HTTP.
+LOGIN_MAX: Final = 200
 LABEL_MAX: Final = 64
 #: one transceiver, or a transmitter (with tx_rx: and a receiver) for carriers without one.
 BIND_TYPES: Final = ("trx", "tx", "tx_rx")
@@ -57,8 +62,21 @@ def new_route(route: NewRoute) -> NewRoute:
     """A route whose every field can be used."""
     route_name(route.name)
     channel(route.channel)
-    channel_settings(route.channel, route.settings)
-    _fields(route)
+    channel_settings(route.channel, route.settings, route.dialect)
+    _fields(route, route.dialect)
+    if route.dialect in HTTP_DIALECTS and route.dialect != "template":
+        if not route.host or not route.port:
+            raise InputError(
+                f"route {route.name} does not say where the carrier is",
+                "give --host and --port",
+                "host",
+            )
+        if not route.system_id:
+            raise InputError(
+                f"route {route.name} has no user",
+                "give the --system-id (user) and --password that the carrier told you",
+                "system_id",
+            )
     if not route.simulated and route.channel == "sms" and route.dialect == "smpp":
         if not route.host or not route.port:
             raise InputError(
@@ -97,13 +115,13 @@ def _calls(route: NewRoute) -> None:
         )  # fmt: skip
 
 
-def changes(wanted: RouteChanges) -> RouteChanges:
-    """Changes whose every field can be used."""
-    _fields(wanted)
+def changes(wanted: RouteChanges, dialect: str = "smpp") -> RouteChanges:
+    """Changes of a route of that dialect whose every field can be used."""
+    _fields(wanted, dialect)
     return wanted
 
 
-def _fields(route: NewRoute | RouteChanges) -> None:
+def _fields(route: NewRoute | RouteChanges, dialect: str) -> None:
     if route.host and not _HOST.fullmatch(route.host):
         raise InputError(
             f"{route.host!r} is no host", "write a name or an IP address, without smpp://", "host"
@@ -139,6 +157,10 @@ def _fields(route: NewRoute | RouteChanges) -> None:
             "use 3 to 11 letters or digits, or a whole number such as +919876543210",
             "default_sender",
         )
+    if dialect in HTTP_DIALECTS:
+        _login("system_id", route.system_id)
+        _login("password", route.password)
+        return
     # Of other channels, and when a route is changed, the carrier's own limits are not known here.
     smpp = isinstance(route, RouteChanges) or route.channel == "sms"
     if smpp:
@@ -147,17 +169,34 @@ def _fields(route: NewRoute | RouteChanges) -> None:
         _octets("password", route.password, SMPP_PASSWORD_MAX)
 
 
-def channel_settings(channel: str, document: dict[str, object]) -> dict[str, object]:
+def channel_settings(
+    channel: str, document: dict[str, object], dialect: str = "smpp"
+) -> dict[str, object]:
     """The settings document of a route; InputError names the field that its channel refuses."""
-    if channel == "sms":
-        try:
+    if channel != "sms":
+        return _checked_by_channel(channel, document)
+    page = "sms"
+    try:
+        if dialect in HTTP_DIALECTS:
+            page = "sms-http"
+            read_settings(dialect, document)
+        elif dialect == "smpp":
             msgspec.convert(document, SmsSettings)
-        except msgspec.ValidationError as error:
+        else:
             raise InputError(
-                f"these route settings cannot be used: {error}",
-                "see the fields in docs/reference/channels/sms.md",
-                "settings",
-            ) from error
+                f"{dialect!r} is no protocol of an SMS route",
+                f"use one of smpp, {', '.join(HTTP_DIALECTS)}", "dialect",
+            )  # fmt: skip
+    except (msgspec.ValidationError, RouteSettingsError) as error:
+        raise InputError(
+            f"these route settings cannot be used: {error}",
+            f"see the fields in docs/reference/channels/{page}.md",
+            "settings",
+        ) from error
+    return document
+
+
+def _checked_by_channel(channel: str, document: dict[str, object]) -> dict[str, object]:
     check = getattr(REGISTRY.get(channel), "check_settings", None)
     if check is not None:
         try:
@@ -168,6 +207,13 @@ def channel_settings(channel: str, document: dict[str, object]) -> dict[str, obj
                 f"see the fields in docs/reference/channels/{channel}.md", "settings",
             ) from error  # fmt: skip
     return document
+
+
+def _login(field: str, value: str | None) -> None:
+    if value and (len(value) > LOGIN_MAX or not value.isprintable()):
+        raise InputError(
+            f"this {field} cannot be sent", f"use at most {LOGIN_MAX} printable characters", field
+        )
 
 
 def _octets(field: str, value: str | None, most: int) -> None:

@@ -33,12 +33,12 @@ async def change_route(
 
     `keyring` is only needed for a new password.
     """
-    check.changes(changes)
+    route = await queries.route_by_name(connection, name)
+    if route is None:
+        raise _missing(name)
+    check.changes(changes, route.dialect)
     if changes.settings is not None:
-        route = await queries.route_by_name(connection, name)
-        if route is None:
-            raise _missing(name)
-        check.channel_settings(route.channel, changes.settings)
+        check.channel_settings(route.channel, changes.settings, route.dialect)
     values = {k: v for k, v in msgspec.structs.asdict(changes).items() if v is not None}
     if "password" in values:
         password = values.pop("password")
@@ -49,6 +49,14 @@ async def change_route(
         raise InputError("nothing to change was given", "see `cpaas route set --help`")
     if not await queries.change_route(connection, name, values):
         raise _missing(name)
+
+
+async def callback_token(connection: asyncpg.Connection, name: str, *, renew: bool = False) -> str:
+    """The secret in the address at which a route's carrier calls; `renew`: the old ends at once."""
+    token = await queries.callback_token(connection, name, renew=renew)
+    if token is None:
+        raise _missing(name)
+    return token
 
 
 async def delete_route(connection: asyncpg.Connection, name: str) -> None:

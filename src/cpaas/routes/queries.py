@@ -55,6 +55,17 @@ async def route_by_name(connection: asyncpg.Connection, name: str) -> RouteRow |
     return None if row is None else RouteRow(**row)
 
 
+async def callback_token(connection: asyncpg.Connection, name: str, *, renew: bool) -> str | None:
+    """A route's callback token, a new one on wish; None when there is no such route."""
+    if renew:
+        # As the column's default makes one.
+        await connection.execute("UPDATE route SET callback_token = DEFAULT WHERE name = $1", name)
+    token: str | None = await connection.fetchval(
+        "SELECT callback_token FROM route WHERE name = $1", name
+    )
+    return token
+
+
 async def routes(connection: asyncpg.Connection, most: int = 1000) -> list[RouteRow]:
     """All routes by channel and name."""
     rows = await connection.fetch(_ROUTE + " ORDER BY r.channel, r.name LIMIT $1", most)

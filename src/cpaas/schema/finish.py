@@ -14,6 +14,7 @@ CONFIGURATION = {
     "api_key": "id",
     "admin_key": "id",
     "smpp_credential": "id",
+    "twilio_credential": "id",
     "price": "id",
     "sender": "id",
     "dlt_template": "id",

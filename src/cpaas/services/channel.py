@@ -152,7 +152,8 @@ class ChannelService:
             return lambda page: page
         return lambda page: callbacks.Callbacks(
             channel, self.around, self.tools, credentials=self.credentials, page=page.page,
-            templates=self.templates_told,
+            templates=self.templates_told, trusted=self.settings.trusted_proxies,
+            counted=self.host.counted,
         )  # fmt: skip
 
     async def templates_told(self, route: Route, notices: Sequence[TemplateNotice]) -> None:

@@ -46,8 +46,8 @@ class _TestCarrier:
         if not route.simulated:
             return route
         return msgspec.structs.replace(
-            route, host="127.0.0.1", port=self._port, system_id=TEST_SYSTEM_ID, binds=1,
-            bind_type="trx", window_size=TEST_WINDOW, message_id_mode="same", settings={},
+            route, dialect="smpp", host="127.0.0.1", port=self._port, system_id=TEST_SYSTEM_ID,
+            binds=1, bind_type="trx", window_size=TEST_WINDOW, message_id_mode="same", settings={},
         )  # fmt: skip
 
     def credentials(self) -> dict[str, str]:

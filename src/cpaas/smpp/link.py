@@ -40,6 +40,10 @@ class Link(asyncio.Protocol):
 
     # What subclasses override
 
+    def allow(self, requests: int) -> None:
+        """How many requests of the other side may wait for their answer before reading stops."""
+        self._inbound_max = requests
+
     def opened(self) -> None:
         """The connection is there."""
 

@@ -110,6 +110,12 @@ def parse_receipt(pdu: DeliverSm | DataSm) -> Receipt | None:
     return receipt if receipt.message_id else None
 
 
+def read_text(text: str) -> Receipt | None:
+    """Read a receipt that came as text alone; None if its `stat` says nothing that is known."""
+    receipt = _common(text, intermediate=False) or _searched(text, intermediate=False)
+    return receipt if receipt.stat.upper() in _STATES else None
+
+
 def _by_tlvs(receipt: Receipt, tlvs: Tlvs) -> Receipt:
     """What the TLVs say wins over the text."""
     return Receipt(

@@ -53,7 +53,12 @@ class CustomerBind:
             credential.account_id, credential.system_id, self.connection.bind_type,
             self.connection.peer[0], self.submitted, self.refused, self.delivered,
             self.connection.session.inbound_unanswered, self.bound_us,
+            self._ingress.intake.last.get(credential.id, ""),
         )  # fmt: skip
+
+    def take_window(self, credential: SmppCredential) -> None:
+        """Reads no further than the account's window of requests without an answer."""
+        self.connection.allow(credential.window or self._ingress.window)
 
     # What the connection tells
 
@@ -74,6 +79,7 @@ class CustomerBind:
             return
         self.credential = credential
         self.bound_us = self._ingress.clock_us()
+        self.take_window(credential)
         self.connection.accept_bind(SYSTEM_ID)
         _log.info(
             "smpp_bound", system_id=credential.system_id, address=self.connection.peer[0],
@@ -91,8 +97,13 @@ class CustomerBind:
         if bound is None:
             self.connection.ignore(len(pdus))
             return
-        for pdu in pdus:
-            if isinstance(pdu, SubmitSm):
+        # What one read brought beyond the account's window, counted from its end.
+        over = self.connection.session.inbound_unanswered - bound.window if bound.window else 0
+        for left, pdu in zip(range(len(pdus), 0, -1), pdus, strict=True):
+            if left <= over and isinstance(pdu, SubmitSm):
+                self.submitted += 1
+                self._ingress.intake.over_window(bound, _Answer(self, pdu.sequence))
+            elif isinstance(pdu, SubmitSm):
                 self.submitted += 1
                 self._ingress.intake.take(bound, pdu, _Answer(self, pdu.sequence))
             else:

@@ -24,6 +24,7 @@ from cpaas.smpp_ingress.types import NewReceipt
 from cpaas.snapshot.types import SmppCredential, Snapshot
 from cpaas.webhooks.events import iso, uuid_text
 
+LAST_MAX: Final = 10_000
 _WISH: Final = 3
 #: registered_delivery that asks for receipts of what was not delivered.
 _TELLS_FAILURE: Final = (1, 2)
@@ -57,6 +58,8 @@ class Intake:
         self._rates = Rates(monotonic)
         #: refusals by code, for /metrics.
         self.refusals: Counter[str] = Counter()
+        #: credentials' id -> why their last message was refused, for lists of binds.
+        self.last: dict[int, str] = {}
 
     def take(self, bound: SmppCredential, pdu: SubmitSm | DataSm, answer: Answer) -> None:
         """One message or one part; answered now or once it is stored."""
@@ -72,7 +75,12 @@ class Intake:
             self._part(bound, pdu, part.number, self._long.add(
                 bound.account_id, bound.system_id, pdu, part), answer)  # fmt: skip
         except (UnreadableError, RefusedError) as error:
-            answer(self._status(error), "")
+            answer(self._status(error, bound), "")
+
+    def over_window(self, bound: SmppCredential, answer: Answer) -> None:
+        """Refuses what comes beyond the account's window of requests without an answer."""
+        why = f"more than {bound.window} requests without an answer"
+        answer(self._status(UnreadableError(St.ESME_RTHROTTLED, why), bound), "")
 
     def take_multi(
         self, bound: SmppCredential, pdu: SubmitMulti,
@@ -91,9 +99,9 @@ class Intake:
             asked = read.wishes(pdu, now_us)
             author = Author(bound.account_id, "smpp", actor_id=bound.id)
             prepared = prepare(self._current(), author, read.draft(pdu, part.text(), asked), now_us)
-            messages = self._addressed(prepared, pdu.destinations, failed)
+            messages = self._addressed(bound, prepared, pdu.destinations, failed)
         except (UnreadableError, RefusedError) as error:
-            answer(self._status(error), "", ())
+            answer(self._status(error, bound), "", ())
             return
         if not messages:
             answer(failed[0].error_status, "", tuple(failed))
@@ -103,7 +111,7 @@ class Intake:
             message.webhook_url = wish_url(pdu.registered_delivery & _WISH, bound.system_id, shared)
 
         def done(outcome: Outcome) -> None:
-            status = self._outcome(outcome)
+            status = self._outcome(outcome, bound)
             answer(status, shared if status == St.ESME_ROK else "", tuple(failed))
 
         self._put(prepared, messages, done)
@@ -149,7 +157,7 @@ class Intake:
             asked = read.wishes(message.first, self._clock_us())
             self._whole(bound, message.first, message.text, asked, message.message_id, done)
         except (UnreadableError, RefusedError) as error:
-            done(self._status(error), "")
+            done(self._status(error, bound), "")
 
     def _whole(
         self, bound: SmppCredential, pdu: SubmitSm | DataSm, text: str, asked: Wishes,
@@ -163,7 +171,7 @@ class Intake:
         message.webhook_url = wish_url(pdu.registered_delivery & _WISH, bound.system_id)
 
         def done(outcome: Outcome) -> None:
-            status = self._outcome(outcome)
+            status = self._outcome(outcome, bound)
             answer(status, uuid_text(message.id) if status == St.ESME_ROK else "")
 
         self._put(prepared, [message], done)
@@ -177,8 +185,9 @@ class Intake:
             done(error)
 
     def _addressed(
-        self, prepared: Prepared, destinations: tuple[Destination, ...], failed: list[Unsuccessful]
-    ) -> list[Outgoing]:
+        self, bound: SmppCredential, prepared: Prepared, destinations: tuple[Destination, ...],
+        failed: list[Unsuccessful],
+    ) -> list[Outgoing]:  # fmt: skip
         messages = []
         for one in destinations:
             if one.list_name:
@@ -187,11 +196,11 @@ class Intake:
             try:
                 messages.append(address(prepared, one.address))
             except RefusedError as error:
-                status = self._status(error)
+                status = self._status(error, bound)
                 failed.append(Unsuccessful(one.ton, one.npi, one.address, status))
         return messages
 
-    def _outcome(self, outcome: Outcome) -> int | None:
+    def _outcome(self, outcome: Outcome, bound: SmppCredential) -> int | None:
         """What the customer is told; None when it is not known whether it was stored."""
         if outcome is None:
             return St.ESME_ROK
@@ -201,13 +210,17 @@ class Intake:
         if outcome.code == "outcome_unknown":
             self.refusals[outcome.code] += 1
             return None
-        return self._status(outcome)
+        return self._status(outcome, bound)
 
-    def _status(self, error: UnreadableError | RefusedError) -> St:
+    def _status(self, error: UnreadableError | RefusedError, bound: SmppCredential) -> St:
+        if len(self.last) >= LAST_MAX:
+            self.last.clear()
         if isinstance(error, UnreadableError):
             self.refusals[error.status.name] += 1
+            self.last[bound.id] = _line(error.status.name, str(error))
             return error.status
         self.refusals[error.code] += 1
+        self.last[bound.id] = _line(error.code, error.detail)
         return REASONS[error.code].command_status
 
     def lost(self, message: LongMessage, code: str = "parts_missing") -> list[NewReceipt]:
@@ -224,3 +237,8 @@ class Intake:
         )  # fmt: skip
         body = msgspec.json.encode(told)
         return [NewReceipt(message.account_id, message.key.system_id, receipts.RECEIPT, body)]
+
+
+def _line(code: str, detail: str) -> str:
+    """A refusal in one line that can be stored and shown."""
+    return "".join(c if c.isprintable() else " " for c in f"{code}: {detail}")[:200]

@@ -116,13 +116,13 @@ async def show_binds(connection: Any, instance_id: int, binds: Sequence[BindRow]
     await connection.execute("DELETE FROM smpp_bind WHERE instance_id = $1", instance_id)
     await connection.execute(
         """INSERT INTO smpp_bind (instance_id, account_id, system_id, bind_type, address, submitted,
-             refused, delivered, unanswered, bound_at)
+             refused, delivered, unanswered, bound_at, last_refusal)
            SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-             $7::bigint[], $8::bigint[], $9::integer[], $10::timestamptz[])""",
+             $7::bigint[], $8::bigint[], $9::integer[], $10::timestamptz[], $11::text[])""",
         instance_id, [b.account_id for b in binds], [b.system_id for b in binds],
         [b.bind_type for b in binds], [b.address for b in binds], [b.submitted for b in binds],
         [b.refused for b in binds], [b.delivered for b in binds], [b.unanswered for b in binds],
-        [b.bound_us for b in binds],
+        [b.bound_us for b in binds], [b.last_refusal for b in binds],
     )  # fmt: skip
 
 

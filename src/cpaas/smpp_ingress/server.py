@@ -61,6 +61,8 @@ class Ingress:
     ) -> None:
         self.clock_us = clock_us
         self.binds: set[CustomerBind] = set()
+        #: requests of one bind without an answer, where its account has no number of its own.
+        self.window = WINDOW_MAX
         self._pool = pool
         self._snapshots = snapshots
         self._instance_id = instance_id
@@ -84,7 +86,9 @@ class Ingress:
         bounds: ServerLimits | None = None,
     ) -> int:  # fmt: skip
         """Listens on a port, with TLS if a context is given; returns the port."""
-        server = Server(host, port, self._adopt, ssl=tls, limits=bounds or limits())
+        bounds = bounds or limits()
+        self.window = bounds.inbound_max
+        server = Server(host, port, self._adopt, ssl=tls, limits=bounds)
         self._servers.append(server)
         return await server.start()
 
@@ -175,6 +179,7 @@ class Ingress:
                 bind.connection.unbind()
             elif snapshot.smpp_credentials[bound.system_id] != bound:
                 bind.credential = snapshot.smpp_credentials[bound.system_id]
+                bind.take_window(bind.credential)
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:

@@ -42,6 +42,7 @@ class BindRow(msgspec.Struct, frozen=True):
     delivered: int
     unanswered: int
     bound_us: int
+    last_refusal: str = ""
 
 
 class MessageState(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from cpaas.snapshot.types import (
     Strategy,
     Template,
     Templates,
+    TwilioCredential,
     WebhookEndpoint,
 )
 
@@ -297,6 +298,11 @@ async def _halted(connection: asyncpg.Connection) -> _Fields:
     return {"halted": frozenset(row[0] for row in await queries.halted_campaigns(connection))}
 
 
+async def _twilio(connection: asyncpg.Connection) -> _Fields:
+    found = [TwilioCredential(**row) for row in await queries.twilio_credentials(connection)]
+    return {"twilio": {one.account_id: one for one in found}}
+
+
 LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = {
     "account": _accounts,
     "api_key": _keys,
@@ -320,6 +326,7 @@ LOADERS: Final[dict[str, Callable[[asyncpg.Connection], Awaitable[_Fields]]]] = 
     "template_version": _templates,
     "smpp_credential": _smpp_credentials,
     "campaign_halt": _halted,
+    "twilio_credential": _twilio,
 }
 #: the tables that decide about a message's route.
 ROUTING: Final = frozenset(

@@ -134,10 +134,15 @@ async def dlt_templates(connection: asyncpg.Connection) -> Rows:
     )
 
 
+async def twilio_credentials(connection: asyncpg.Connection) -> Rows:
+    """Auth tokens of the Twilio interface."""
+    return await connection.fetch("SELECT account_id, digest, secret FROM twilio_credential")
+
+
 async def smpp_credentials(connection: asyncpg.Connection) -> Rows:
     """Active credentials of customers' ESMEs."""
     return await connection.fetch(
-        """SELECT id, account_id, system_id, password_hash, max_binds, tps, receives
+        """SELECT id, account_id, system_id, password_hash, max_binds, tps, receives, "window"
            FROM smpp_credential WHERE active ORDER BY id DESC"""
     )
 

@@ -64,6 +64,15 @@ class SmppCredential(msgspec.Struct, frozen=True):
     max_binds: int
     tps: int
     receives: bool = False
+    window: int = 0
+
+
+class TwilioCredential(msgspec.Struct, frozen=True):
+    """SHA-256 of the auth token of an account's Twilio interface, and the token encrypted."""
+
+    account_id: int
+    digest: bytes
+    secret: bytes
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -104,6 +113,12 @@ class Route(msgspec.Struct, frozen=True):
     secret: bytes
     cost_micro: int
     callback_token: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a long message goes as one request, which the carrier cuts itself."""
+        form = (self.settings or {}).get("long_message")
+        return form == "payload" if self.dialect == "smpp" else form in (None, "whole")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -273,6 +288,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     numbers: (channel, digits without plus or letters) -> InboundNumber.
     identities: (channel, value without plus) -> Identity. own_identities: (account id, channel) ->
     the active ones that it may use, its default first.
+    twilio: by account id.
     smpp_credentials: active ones by system id. smpp_receivers: account id -> the system id whose
     binds take its replies. halted: campaigns of which nothing goes to a carrier.
     """
@@ -296,6 +312,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     dlt_templates: dict[int, DltTemplates] = {}
     numbers: dict[tuple[str, str], InboundNumber] = {}
     smpp_credentials: dict[str, SmppCredential] = {}
+    twilio: dict[int, TwilioCredential] = {}
     smpp_receivers: dict[int, str] = {}
     identities: dict[tuple[str, str], Identity] = {}
     own_identities: dict[tuple[int, str], tuple[Identity, ...]] = {}

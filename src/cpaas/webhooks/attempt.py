@@ -14,8 +14,10 @@ from cpaas.kit.exchange import PostError
 from cpaas.kit.http import PostClient, Reply
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring, SecretsError
+from cpaas.messages.door_wish import DOOR, read_door
 from cpaas.snapshot.types import Snapshot
 from cpaas.webhooks import queries
+from cpaas.webhooks.door_calls import account_sid, call_of
 from cpaas.webhooks.events import uuid_text
 from cpaas.webhooks.keys import ACTOR, Keys
 from cpaas.webhooks.lanes import Lane
@@ -65,6 +67,8 @@ class Poster:
                 return untried(job, _nowhere(job), self._now_us(), text="no webhook is switched on")
             url = endpoint.url
         at_us = self._now_us()
+        if url.startswith(DOOR):
+            return await self._as_another_system(job, lane, snapshot, at_us)
         try:
             keys = await self._keys.of(snapshot, job.account_id, at_us)
             headers = signed_headers(
@@ -87,6 +91,34 @@ class Poster:
         if reply.status == GONE and not job.url:
             await self._switch_off(job, url)
         return self._failed(job, url, at_us, reply)
+
+    async def _as_another_system(
+        self, job: Job, lane: Lane, snapshot: Snapshot, at_us: int
+    ) -> Outcome:
+        """Calls a URL that came with a message by another system's interface, in its words."""
+        wish = read_door(job.url)
+        try:
+            token = self._keys.twilio(snapshot, job.account_id) if wish.kind == "twilio" else ""
+            call = call_of(wish, job.event_type, job.body, account_sid(job.account_id), token)
+            reply = await self.client.post(
+                call.url, call.headers, call.body, partition=job.account_id, method=call.method,
+                content_type=call.content_type,
+            )  # fmt: skip
+        except (PostError, SecretsError) as error:
+            lane.failed(at_us)
+            duration_ms = (self._now_us() - at_us) // 1000
+            return self._failed(
+                job, job.url, at_us, Reply(0, None, str(error).encode(), duration_ms)
+            )
+        said = call.ack in reply.body_start
+        if 200 <= reply.status < 300 and said:
+            lane.succeeded(at_us)
+            return Outcome(
+                job, job.url, "delivered", reply.status, "", reply.duration_ms, at_us, None
+            )
+        if reply.status >= 500 or reply.status == 429:
+            lane.failed(at_us)
+        return self._failed(job, job.url, at_us, reply)
 
     def _failed(self, job: Job, url: str, at_us: int, reply: Reply) -> Outcome:
         status, next_us = job.status, None

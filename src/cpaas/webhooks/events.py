@@ -15,6 +15,7 @@ from cpaas.broker.base import NewItem
 from cpaas.broker.topology import SMPP_RECEIPT, WEBHOOK
 from cpaas.kit import money
 from cpaas.kit.ids import new_id_bytes
+from cpaas.messages.door_wish import DOOR, door_wants
 from cpaas.messages.envelopes import LANE_NUMBER, VERSION, Event, EventEnvelope, pack
 from cpaas.messages.smpp_wish import SMPP, smpp_wants, wish_url
 from cpaas.messages.statuses import FINAL, Status
@@ -106,6 +107,8 @@ def event_wanted(snapshot: Snapshot, account_id: int, webhook_url: str, event_ty
         return False
     if webhook_url.startswith(SMPP):
         return smpp_wants(webhook_url, event_type)
+    if webhook_url.startswith(DOOR):
+        return door_wants(webhook_url, event_type)
     chosen = endpoint.events if endpoint is not None else frozenset()
     return event_type in (chosen or DEFAULT_EVENTS)
 

@@ -13,6 +13,7 @@ from cpaas.webhooks import queries
 from cpaas.webhooks.sign import new_key
 
 TABLE: Final = "webhook_endpoint"
+TWILIO_TABLE: Final = "twilio_credential"
 ACTOR: Final = "system:webhooks"
 KEPT_MAX: Final = 4_096
 
@@ -36,6 +37,14 @@ class Keys:
         if endpoint.previous_secret and until is not None and until.timestamp() * 1e6 > now_us:
             keys.append(self._decrypted(account_id, endpoint.previous_secret))
         return keys
+
+    def twilio(self, snapshot: Snapshot, account_id: int) -> str:
+        """The auth token that signs callbacks of the Twilio interface; "" when there is none."""
+        known = snapshot.twilio.get(account_id)
+        if known is None:
+            return ""
+        plain = self._keyring.decrypt(known.secret, table=TWILIO_TABLE, row=str(account_id))
+        return plain.decode()
 
     def _decrypted(self, account_id: int, blob: bytes) -> bytes:
         key = self._keys.get(blob)

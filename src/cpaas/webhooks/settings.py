@@ -14,6 +14,7 @@ from cpaas.broker.embedded import publish
 from cpaas.kit.errors import InputError
 from cpaas.kit.guard import Guard, GuardError
 from cpaas.kit.secrets import Keyring
+from cpaas.messages.door_wish import shown
 from cpaas.webhooks import settings_queries as queries
 from cpaas.webhooks.attempt import wall_us
 from cpaas.webhooks.events import EVENT_TYPES, TEST, account_event, event_items, uuid_text
@@ -186,7 +187,7 @@ def _endpoint(row: Any) -> Endpoint:
 def _delivery(row: Any) -> Delivery:
     return Delivery(
         uuid_text(row["id"]), uuid_text(row["message_id"]) if row["message_id"] else None,
-        row["event_type"], row["url"], row["status"], row["attempts"], row["last_status"],
+        row["event_type"], shown(row["url"]), row["status"], row["attempts"], row["last_status"],
         row["last_error"], row["last_duration_ms"], _moment(row["last_attempt_at"]),
         _moment(row["next_attempt_at"]), _at(row["created_at"]),
     )  # fmt: skip

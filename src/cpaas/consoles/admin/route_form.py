@@ -2,12 +2,15 @@
 
 from typing import Any, Final
 
+import msgspec
 from django import forms
 
 from cpaas.billing import check as billing_check
 from cpaas.channels.registry import CHANNELS
+from cpaas.channels.sms.http_types import HTTP_DIALECTS
 from cpaas.consoles.shared.fields import (
     choice_field,
+    long_text_field,
     number_field,
     password_field,
     switch_field,
@@ -39,6 +42,10 @@ _LONG: Final = (
     ("udh8", "UDH, 8-bit reference"), ("udh16", "UDH, 16-bit reference"), ("sar", "SAR TLVs"),
     ("payload", "message_payload"),
 )  # fmt: skip
+_PROTOCOLS: Final = (
+    ("smpp", "SMPP"), ("kannel", "HTTP: Kannel (sendsms)"), ("jasmin", "HTTP: Jasmin (/send)"),
+    ("template", "HTTP: by a template"),
+)  # fmt: skip
 #: form field -> key of the settings document.
 _NUMBERS: Final = ("source_ton", "source_npi", "dest_ton", "dest_npi")
 _TAGS: Final = {"tag_pe": "pe_id", "tag_template": "template_id", "tag_tm": "tm_id"}
@@ -53,6 +60,10 @@ class RouteForm(forms.Form):
         help_text="Small letters, digits and underscores. It names the queue and never changes.",
     )  # fmt: skip
     channel = choice_field("Channel", _CHANNELS, initial="sms")
+    protocol = choice_field(
+        "SMS protocol", _PROTOCOLS, initial="smpp",
+        help_text="A template says its URL under HTTP.",
+    )  # fmt: skip
     label = text_field("Label", required=False, placeholder="Airtel, direct")
     active = switch_field("Active", help_text="Only active routes can receive messages.")
     host = text_field("Host", required=False, placeholder="smsc.example.net")
@@ -73,6 +84,11 @@ class RouteForm(forms.Form):
     source_npi = choice_field("Source NPI", _NPI, required=False)
     dest_ton = choice_field("Destination TON", _TON, required=False)
     dest_npi = choice_field("Destination NPI", _NPI, required=False)
+    http_settings = long_text_field(
+        "Settings of an HTTP route, as JSON", required=False,
+        placeholder='{"url": "https://api.example/send", "method": "POST"}',
+        help_text="The fields are in docs/reference/channels/sms-http.md.",
+    )  # fmt: skip
     tag_pe = text_field("DLT tag: PE ID", required=False, placeholder="0x1400")
     tag_template = text_field("DLT tag: template", required=False, placeholder="0x1401")
     tag_tm = text_field("DLT tag: telemarketer", required=False, placeholder="0x1402")
@@ -80,8 +96,12 @@ class RouteForm(forms.Form):
     def __init__(self, *args: Any, known: RouteRow | None = None, **more: Any) -> None:
         super().__init__(*args, **more)
         if known is not None:
-            for name in ("name", "channel"):
+            for name in ("name", "channel", "protocol"):
                 del self.fields[name]
+            if known.channel == "sms":
+                other = _SMPP_ONLY if known.dialect in HTTP_DIALECTS else ("http_settings",)
+                for name in other:
+                    del self.fields[name]
             if known.has_password:
                 self.fields["password"].help_text = "One is kept, encrypted. Empty: it stays."
 
@@ -96,18 +116,30 @@ class RouteForm(forms.Form):
                 "faulty": any(self[name].errors for name in names if name in self.fields),
             }
             for slug, title, names in _TABS
+            if any(name in self.fields for name in names)
         ]
 
 
 _TABS: Final = (
-    ("gateway", "Gateway", ("name", "channel", "label", "host", "port", "tls", "active")),
+    (
+        "gateway", "Gateway",
+        ("name", "channel", "protocol", "label", "host", "port", "tls", "active"),
+    ),
     ("credentials", "Credentials", ("system_id", "password", "system_type")),
     ("limits", "Binds and limits", ("bind_type", "binds", "window_size", "tps", "cost")),
     (
         "accent", "The carrier's accent",
         ("default_sender", "message_id_mode", "long_message", *_NUMBERS),
     ),
+    ("http", "HTTP", ("http_settings",)),
     ("dlt", "DLT", tuple(_TAGS)),
+)  # fmt: skip
+
+
+#: fields of which an HTTP route has none.
+_SMPP_ONLY: Final = (
+    "system_type", "tls", "bind_type", "binds", "message_id_mode", "long_message", *_NUMBERS,
+    *_TAGS,
 )  # fmt: skip
 
 
@@ -119,6 +151,9 @@ def initial(known: RouteRow, settings: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     found: dict[str, Any] = {name: getattr(known, name) for name in same}
     found["cost"] = money.show(known.cost_micro) if known.cost_micro else ""
+    if known.dialect in HTTP_DIALECTS:
+        text = msgspec.json.format(msgspec.json.encode(settings), indent=2).decode()
+        return found | {"http_settings": text if settings else ""}
     found["tls"] = bool(settings.get("tls"))
     found["long_message"] = settings.get("long_message", "udh8")
     for name in _NUMBERS:
@@ -131,6 +166,15 @@ def initial(known: RouteRow, settings: dict[str, Any]) -> dict[str, Any]:
         else:
             found[field] = f"0x{tags[key]['tag']:04X}" if key in tags else ""
     return found
+
+
+def _document(text: str) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, object])
+    except msgspec.MsgspecError as error:
+        raise InputError(
+            f"this is no JSON object: {error}", 'write it like {"tls": true}', "http_settings"
+        ) from None
 
 
 def _settings(given: dict[str, Any], before: dict[str, Any]) -> dict[str, object]:
@@ -168,10 +212,11 @@ def _common(given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         "label", "active", "host", "system_id", "system_type", "bind_type", "binds",
         "window_size", "tps", "default_sender", "message_id_mode",
     )  # fmt: skip
-    found = {name: given[name] for name in names}
+    found = {name: given[name] for name in names if name in given}
     found["port"] = given["port"] or 0
     found["cost_micro"] = billing_check.amount(given["cost"]) if given["cost"] else 0
-    found["settings"] = _settings(given, before)
+    http = given.get("protocol", "smpp") in HTTP_DIALECTS or "long_message" not in given
+    found["settings"] = _document(given["http_settings"]) if http else _settings(given, before)
     return found
 
 
@@ -183,8 +228,8 @@ def as_new(given: dict[str, Any]) -> NewRoute:
             name=given["name"], channel=given["channel"], dialect=given["channel"], **found
         )
     return NewRoute(
-        name=given["name"], channel=given["channel"], password=given["password"],
-        **_common(given, {}),
+        name=given["name"], channel=given["channel"], dialect=given["protocol"],
+        password=given["password"], **_common(given, {}),
     )  # fmt: skip
 
 

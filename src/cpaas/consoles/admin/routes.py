@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from cpaas.channels.sms.http_types import HTTP_DIALECTS
 from cpaas.consoles.admin.route_form import RouteForm, as_changes, as_new, initial
 from cpaas.consoles.shared import cells, life
 from cpaas.consoles.shared.fields import add_fault, text_field
@@ -63,13 +64,19 @@ def _table(found: list[RouteRow]) -> Table:
     )  # fmt: skip
 
 
+def _kind(one: RouteRow) -> str:
+    """The channel, with the protocol where it is none of the usual ones."""
+    name: str = CHANNEL_NAMES[one.channel]
+    return f"{name} (HTTP)" if one.dialect in HTTP_DIALECTS else name
+
+
 def _row(one: RouteRow) -> Row:
     word, tone = state_of(one)
     link = f"/routes/{one.name}/"
     return Row(
         [
             cells.name(one.name, one.label, link),
-            CHANNEL_NAMES[one.channel],
+            _kind(one),
             cells.mono(f"{one.host}:{one.port}") if one.host else cells.NOTHING,
             cells.dot(word, tone, one.last_error),
             f"{one.binds_up} of {one.binds}",
@@ -92,7 +99,7 @@ def add(request: HttpRequest) -> HttpResponse:
             keyring = Keyring.load(runtime().settings.keyring)
             change(request, lambda c: edit.create_route(c, keyring, new))
         except InputError as error:
-            add_fault(form, error, {"cost_micro": "cost", "amount": "cost"})
+            add_fault(form, error, _faults(form))
         else:
             messages.success(
                 request, f"Route {new.name} added. Its queue is submit_{new.name}; test it now."
@@ -100,6 +107,12 @@ def add(request: HttpRequest) -> HttpResponse:
             return redirect("routes:edit", name=new.name)
     page = {"title": "Routes", "form": form, "known": None}
     return render(request, "admin_console/route_edit.html", page)
+
+
+def _faults(form: RouteForm) -> dict[str, str]:
+    """Which form field shows a fault of which value."""
+    names = {"cost_micro": "cost", "amount": "cost", "dialect": "protocol"}
+    return names | ({"settings": "http_settings"} if "http_settings" in form.fields else {})
 
 
 def _known(request: HttpRequest, name: str) -> RouteRow:
@@ -120,11 +133,14 @@ def change_one(request: HttpRequest, name: str) -> HttpResponse:
             keyring = Keyring.load(runtime().settings.keyring) if wanted.password else None
             change(request, lambda c: edit.change_route(c, keyring, name, wanted))
         except InputError as error:
-            add_fault(form, error, {"cost_micro": "cost", "amount": "cost"})
+            add_fault(form, error, _faults(form))
         else:
             messages.success(request, f"Route {name} saved. It is in force now.")
             return redirect("routes:edit", name=name)
-    page = {"title": "Routes", "form": form, "known": known, "state": state_of(known)}
+    page = {
+        "title": "Routes", "form": form, "known": known, "state": state_of(known),
+        "http": known.dialect in HTTP_DIALECTS,
+    }  # fmt: skip
     return render(request, "admin_console/route_edit.html", page)
 
 

@@ -155,9 +155,26 @@ class SmppCredential(models.Model):
     active = fields.flag(True)
     max_binds = fields.small(4)
     tps = models.IntegerField(db_default=0)
+    #: requests of one bind that may wait for their answer, 0 = the server's own bound.
+    window = models.IntegerField(db_default=0)
     # Set by the first bind that takes deliver_sm: from then on replies come that way, too.
     receives = fields.flag(False)
     created_at = fields.created()
 
     class Meta:
         db_table = "smpp_credential"
+
+
+class TwilioCredential(models.Model):
+    """The auth token of an account's Twilio interface: its digest, and itself encrypted.
+
+    It signs callbacks, so that a digest alone would not do.
+    """
+
+    account = models.OneToOneField(Account, models.CASCADE)
+    digest = models.BinaryField(db_default=b"")
+    secret = models.BinaryField(db_default=b"")
+    created_at = fields.created()
+
+    class Meta:
+        db_table = "twilio_credential"

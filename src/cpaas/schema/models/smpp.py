@@ -58,6 +58,8 @@ class SmppBind(models.Model):
     refused = fields.number()
     delivered = fields.number()
     unanswered = models.IntegerField(db_default=0)
+    #: why the last message was refused: the stable code, and what was wrong.
+    last_refusal = fields.text()
     bound_at = models.DateTimeField()
     seen_at = fields.created()
 

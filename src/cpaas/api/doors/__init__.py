@@ -1,0 +1,1 @@
+"""Other systems' interfaces on our port, in their words: Kannel, Jasmin, Twilio."""
