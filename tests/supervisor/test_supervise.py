@@ -13,8 +13,8 @@ import psutil
 import pytest
 from tests.supervisor.fakes import free_port, gone, until
 
+from cpaas.monitoring.queries import set_desired
 from cpaas.supervisor import lock
-from cpaas.supervisor.queries import set_desired
 
 Start = Callable[..., "subprocess.Popen[str]"]
 ROOT = Path(__file__).parents[2]

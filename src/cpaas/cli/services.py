@@ -48,13 +48,9 @@ def _wish(name: str, *, running: bool, restart: bool, json: bool) -> None:
 
 async def _write(name: str, *, running: bool, restart: bool) -> None:
     from cpaas.cli import database
-    from cpaas.supervisor.queries import set_desired
+    from cpaas.db.actor import acting
+    from cpaas.monitoring.queries import set_desired
 
-    async with database.connected(output.settings()) as connection:
-        await set_desired(
-            connection,
-            name,
-            running=running,
-            restart=restart,
-            actor=f"cli:{getpass.getuser()}",
-        )
+    actor = f"cli:{getpass.getuser()}"
+    async with database.connected(output.settings()) as connection, acting(connection, actor):
+        await set_desired(connection, name, running=running, restart=restart, actor=actor)

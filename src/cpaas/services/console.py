@@ -13,6 +13,8 @@ from cpaas.config import Settings
 from cpaas.consoles.shared.database import Database
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
+from cpaas.monitoring.types import Watched
+from cpaas.services import catalogue
 from cpaas.services.instance import registered
 
 THREADS: Final = 8
@@ -61,11 +63,18 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         database.hold(registered(database.pool, f"cpaas-{name}", self._port))
         keyring = Keyring.load_or_make(settings.console_keyring(name))
         module = importlib.import_module(f"cpaas.consoles.{name}.application")
-        return module.application(settings, database, keyring)
+        return module.application(settings, database, keyring, watched(settings))
 
     def _end(self) -> None:
         if self._database is not None:
             self._database.stop()
+
+
+def watched(settings: Settings) -> tuple[Watched, ...]:
+    """Every service that these settings run, as its page of health is asked."""
+    return tuple(
+        Watched(one.name, *catalogue.health(one, settings)) for one in catalogue.active(settings)
+    )
 
 
 def run_admin(settings: Settings) -> None:

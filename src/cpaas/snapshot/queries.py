@@ -61,7 +61,7 @@ async def routes(connection: asyncpg.Connection) -> Rows:
     return await connection.fetch(
         """SELECT id, name, channel, dialect, host, port, active, simulated, tps, binds,
              window_size, bind_type, system_id, system_type, default_sender, message_id_mode,
-             settings, secret, cost_micro, callback_token
+             settings::text AS settings, secret, cost_micro, callback_token
            FROM route ORDER BY id"""
     )
 
@@ -85,7 +85,7 @@ async def strategies(connection: asyncpg.Connection) -> Rows:
     """All strategies, the switched-off ones, too."""
     return await connection.fetch(
         """SELECT id, name, channel, kind, active, overflow, no_receipt, no_receipt_seconds,
-             settings
+             settings::text AS settings
            FROM strategy ORDER BY id"""
     )
 
@@ -123,7 +123,7 @@ async def inbound_keywords(connection: asyncpg.Connection) -> Rows:
 
 async def settings(connection: asyncpg.Connection) -> Rows:
     """What the operator changed at run time."""
-    return await connection.fetch("SELECT name, value FROM platform_setting")
+    return await connection.fetch("SELECT name, value::text FROM platform_setting")
 
 
 async def dlt_templates(connection: asyncpg.Connection) -> Rows:
@@ -150,8 +150,8 @@ async def smpp_credentials(connection: asyncpg.Connection) -> Rows:
 async def identities(connection: asyncpg.Connection) -> Rows:
     """All identities, the switched-off ones, too."""
     return await connection.fetch(
-        "SELECT id, channel, value, label, route_id, active, settings, secret FROM identity"
-        " ORDER BY id"
+        "SELECT id, channel, value, label, route_id, active, settings::text AS settings, secret"
+        " FROM identity ORDER BY id"
     )
 
 

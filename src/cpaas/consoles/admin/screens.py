@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from cpaas.consoles.admin import admins, audit_logs, dashboard, reports, routes, users
+from cpaas.consoles.admin import (
+    admins,
+    audit_logs,
+    dashboard,
+    monitoring,
+    reports,
+    routes,
+    users,
+)
 from cpaas.consoles.shared.screen import Screen
 
 SCREENS: Final[tuple[Screen, ...]] = (
@@ -10,6 +18,7 @@ SCREENS: Final[tuple[Screen, ...]] = (
     users.SCREEN,
     routes.SCREEN,
     reports.SCREEN,
+    monitoring.SCREEN,
     audit_logs.SCREEN,
     admins.SCREEN,
 )

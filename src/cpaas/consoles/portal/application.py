@@ -7,6 +7,7 @@ from cpaas.consoles.shared.application import make
 from cpaas.consoles.shared.database import Database
 from cpaas.consoles.shared.runtime import Console, Runtime
 from cpaas.kit.secrets import Keyring
+from cpaas.monitoring.types import Watched
 
 CONSOLE: Final = Console(
     name="portal",
@@ -19,6 +20,12 @@ CONSOLE: Final = Console(
 )
 
 
-def application(settings: Settings, database: Database, keyring: Keyring) -> Any:
+def application(
+    settings: Settings, database: Database, keyring: Keyring, watched: tuple[Watched, ...]
+) -> Any:
     """The application of this process."""
-    return make(Runtime(console=CONSOLE, settings=settings, database=database, keyring=keyring))
+    return make(
+        Runtime(
+            console=CONSOLE, settings=settings, database=database, keyring=keyring, watched=watched
+        )
+    )

@@ -9,6 +9,7 @@ from cpaas.config import Settings
 from cpaas.consoles.shared.database import Acting, Database, T, Work
 from cpaas.kit.networks import client_address
 from cpaas.kit.secrets import Keyring
+from cpaas.monitoring.types import Watched
 from cpaas.reports.statement import Question, ask
 
 Role = Literal["ADMIN", "USER"]
@@ -38,6 +39,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     database: Database
     keyring: Keyring
+    watched: tuple[Watched, ...] = ()
 
 
 _current: list[Runtime] = []
