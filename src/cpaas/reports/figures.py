@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from cpaas.reports import figures_queries as queries
-from cpaas.reports.days import begin_of, full_hour, same_hour, span_of_today, today
+from cpaas.reports.days import begin_of, full_hour, same_hour, span, span_of_today, today
 from cpaas.reports.statement import Question, as_moment
 from cpaas.reports.types import (
     AdminCards,
@@ -119,3 +119,30 @@ def route_health(now: datetime) -> Question[list[RouteHealth]]:
         )
         for row in rows
     ]
+
+
+def hourly(
+    account_id: int | None, now: datetime, zone: str, days_back: int
+) -> Question[dict[str, Figures]]:
+    """Figures by hour, such as "2026-11-26 14:00" in the zone, from so many days ago to now."""
+    hour = full_hour(now, zone)
+    first = same_hour(begin_of(today(now, zone), zone), days_back, zone)
+    rows = yield queries.by_hour(
+        account_id, first, hour + timedelta(hours=1), zone, 25 * (days_back + 2)
+    )
+    return {row[0]: figures(row[1:]) for row in rows}
+
+
+def of_days(
+    account_id: int | None, now: datetime, zone: str, days_back: int, key: str
+) -> Question[tuple[dict[str, Figures], dict[str, Figures]]]:
+    """Today's figures by channel or country, and those of so many days before it together."""
+    first = today(now, zone) - timedelta(days=days_back)
+    rows = yield queries.by(queries.days(account_id, span_of_today(now, zone)), key, ROWS_MAX)
+    earlier = yield queries.by(
+        queries.days(account_id, span(first, today(now, zone), zone)), key, ROWS_MAX
+    )
+    return (
+        {row[0]: figures(row[1:]) for row in rows},
+        {row[0]: figures(row[1:]) for row in earlier},
+    )

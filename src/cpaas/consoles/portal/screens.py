@@ -3,6 +3,7 @@
 from typing import Final
 
 from cpaas.consoles.portal import (
+    anomalies,
     api_docs,
     billing,
     dashboard,
@@ -19,6 +20,7 @@ SCREENS: Final[tuple[Screen, ...]] = (
     quick.SCREEN,
     identities.SCREEN,
     reports.SCREEN,
+    anomalies.SCREEN,
     billing.SCREEN,
     inbox.SCREEN,
     settings.SCREEN,
