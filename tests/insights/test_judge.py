@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cpaas.insights.judge import delivery, failures, traffic, usual
+from cpaas.insights.judge import delivery, failures, together, traffic, usual
 
 DAYS = 14
 
@@ -77,3 +77,13 @@ def test_failures_that_are_new_and_those_that_were_always_there() -> None:
     assert [one.subject for one in found] == ["unknown_subscriber"]
     assert found[0].usual == pytest.approx(5.0)
     assert failures(codes, 4_000, {}, 0) == []
+
+
+def test_hours_one_after_the_other_are_one_finding() -> None:
+    past = [900] * DAYS
+    hours = [traffic(f"{n:02}:00", now, past) for n, now in enumerate((900, 3, 2, 900, 5_000, 1))]
+    found = together(hours)
+    assert [(one.kind, one.subject, one.hours) for one in found] == [
+        ("traffic_low", "01:00", 2), ("traffic_high", "04:00", 1), ("traffic_low", "05:00", 1),
+    ]  # fmt: skip
+    assert (found[0].now, found[0].usual) == (5, 1_800)

@@ -48,6 +48,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     usual: float
     weight: float
     of: int = 0
+    #: how many hours one after the other, for traffic; now and usual are their sums.
+    hours: int = 1
 
 
 class Usual(msgspec.Struct, frozen=True):
@@ -92,6 +94,23 @@ def _is_low(now: int, past: Sequence[int]) -> bool:
     middle = statistics.median(factors)
     spread = _MAD_SIGMA * statistics.median(abs(one - middle) for one in factors)
     return middle - math.log(now + 1) >= LOW_DEVIATIONS * max(spread, _LOW_UNREST)
+
+
+def together(found: Sequence[Finding | None]) -> list[Finding]:
+    """One finding of each run of hours, oldest first, in which the same is unusual."""
+    merged: list[Finding] = []
+    before: Finding | None = None
+    for one in found:
+        if one is not None and before is not None and one.kind == before.kind:
+            merged[-1] = before = msgspec.structs.replace(
+                before, now=before.now + one.now, usual=before.usual + one.usual,
+                weight=before.weight + one.weight, hours=before.hours + 1,
+            )  # fmt: skip
+            continue
+        if one is not None:
+            merged.append(one)
+        before = one
+    return merged
 
 
 def delivery(

@@ -69,9 +69,7 @@ def _hours(hours: dict[str, Figures], now: datetime, zone: str) -> tuple[list[Fi
         # Days before the first message ever are no days on which nothing was sent.
         past = [_accepted(hours, one) for one in named[1:] if first_known and one >= first_known]
         known = judge.usual(past)
-        found = judge.traffic(named[0], count, past, whole=back > 0)
-        if found:
-            findings.append(found)
+        findings.append(judge.traffic(named[0], count, past, whole=back > 0))
         counts.append(count)
         expected.append(known.expected if known else 0)
         labels.append(f"{hour:%H:00}")
@@ -84,7 +82,7 @@ def _hours(hours: dict[str, Figures], now: datetime, zone: str) -> tuple[list[Fi
         ],
         said=f"Messages of the last {HOURS_SHOWN} hours, and what these hours usually hold.",
     )  # fmt: skip
-    return findings, chart, most
+    return judge.together(findings), chart, most
 
 
 def _accepted(hours: dict[str, Figures], name: str) -> int:
@@ -132,21 +130,24 @@ def said(found: Finding, reports: str) -> Said:
 
 
 def _said_of_hour(found: Finding, reports: str) -> Said:
-    hour = found.subject[-5:]
+    begins = datetime.strptime(found.subject, "%Y-%m-%d %H:%M")  # noqa: DTZ007
+    ends = begins + found.hours * _HOUR
+    when = f"{begins:%H:00}" if found.hours == 1 else f"{begins:%H:00} to {ends:%H:00}"
+    within = "in this hour" if found.hours == 1 else f"in these {found.hours} hours"
     now, usual = formats.count(round(found.now)), formats.count(round(found.usual))
-    day = found.subject[:10]
-    link = f"{reports}?{urlencode({'days': 'custom', 'from': day, 'to': day})}"
+    asked = {"days": "custom", "from": f"{begins:%Y-%m-%d}", "to": f"{ends:%Y-%m-%d}"}
+    link = f"{reports}?{urlencode(asked)}"
     if found.kind == "traffic_high":
         times = f" That is {found.now / found.usual:.1f} times as many." if found.usual >= 1 else ""
         return Said(
-            tone="is-wait", icon="trending_up", title=f"{hour}: more messages than usual",
-            text=f"{now} messages were accepted in this hour; usually it is about {usual}.{times}"
-            " If you did not plan this, look who sent them, and change the API key.",
+            tone="is-wait", icon="trending_up", title=f"{when}: more messages than usual",
+            text=f"{now} messages were accepted {within}; usually it is about {usual}.{times}"
+            " If this was not planned, look what sent them, and change the API key.",
             link=link,
         )  # fmt: skip
     return Said(
-        tone="is-wait", icon="trending_flat", title=f"{hour}: far fewer messages than usual",
-        text=f"Only {now} messages were accepted in this hour; usually it is about {usual}."
+        tone="is-wait", icon="trending_down", title=f"{when}: far fewer messages than usual",
+        text=f"Only {now} messages were accepted {within}; usually it is about {usual}."
         " See whether the program that sends them still runs.",
         link=link,
     )  # fmt: skip
