@@ -82,9 +82,11 @@ async def world(dsn: str) -> AsyncIterator[World]:
 
 
 async def test_a_template_is_submitted_once_and_polled_until_decided(world: World) -> None:
+    world.settings["template_use_case"] = "OTP"
     one = await world.approved(HELLO)
     assert await world.reviews.turn() == 0
     held = world.hub.directory.one(BOT, "hello")
+    assert held.data["templateUseCase"] == "OTP"
     assert held.data["textMessageContent"] == "Hello [name]"
     assert held.data["suggestions"] == [
         {"suggestionType": "reply", "displayText": "Yes", "postback": "Yes"}

@@ -18,7 +18,10 @@ from cpaas.channels.base import (
     Outcome,
     Tools,
 )
+from cpaas.channels.rcs.bots import Bots
 from cpaas.channels.rcs.channel import RcsChannel
+from cpaas.channels.rcs.config import RcsSettings as RcsSettings_
+from cpaas.channels.rcs.driver import RcsDriver
 from cpaas.kit.ids import new_id_bytes
 from cpaas.messages.envelopes import VERSION, Envelope, Outgoing
 from cpaas.simulators.rcs import RcsServer, RcsSettings
@@ -187,6 +190,19 @@ async def test_an_unknown_outcome_is_resolved_by_the_same_id(world: World) -> No
     assert len(world.hub.messages()) == 1
 
 
+def test_a_bot_has_a_rate_of_its_own() -> None:
+    now = [1000.0]
+    settings = RcsSettings_()
+    slow, free = identity(tps="10"), identity("free", bot_id="Two")
+    driver = RcsDriver(settings, Bots(route(1), tools(slow, free)), clock=lambda: now[0])
+    told = [driver.hold(ENVELOPE, message()) for _ in range(4)]
+    assert told[:2] == [0.0, 0.0], "a tenth of a second's rate goes at once"
+    assert min(told[2:]) > 0
+    assert [driver.hold(ENVELOPE, message(sender="free")) for _ in range(100)] == [0.0] * 100
+    now[0] += 0.1
+    assert driver.hold(ENVELOPE, message()) == 0.0
+
+
 async def test_a_hub_that_is_away_gets_nothing(world: World) -> None:
     server = RcsServer(RcsSettings())
     port = await server.start()
@@ -232,7 +248,7 @@ async def test_every_kind_of_content_is_taken_by_the_hub(world: World) -> None:
     chips = [{"type": "reply", "text": "Yes"}]
     plain = message(rcs={"suggestions": chips})
     rich = [
-        message(template={"code": "otp", "variables": {"code": "4821"}}),
+        message(template={"code": "otp", "params": {"code": "4821"}}),
         message(media={"url": "https://cdn.example/a.pdf"}),
         message(rcs={"card": card, "suggestions": chips}),
         message(rcs={"carousel": {"cards": [card, card]}}),

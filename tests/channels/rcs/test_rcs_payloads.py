@@ -72,7 +72,7 @@ def test_ttl_is_never_over_what_the_hub_takes() -> None:
 
 
 def test_a_template_carries_its_variables_as_json_text() -> None:
-    made = body(message(template={"code": "order_tmpl", "variables": {"name": "Asha"}}))
+    made = body(message(template={"code": "order_tmpl", "params": {"name": "Asha"}}))
     assert made["contentMessage"] == {
         "templateMessage": {"templateCode": "order_tmpl", "customParams": '{"name":"Asha"}'}
     }
@@ -170,7 +170,7 @@ def test_a_file_by_its_url() -> None:
         ("", {"media": {"url": "https://a.b/c"}, "rcs": {"card": CARD}}, "media and rcs.card"),
         ("", {"rcs": {"card": {"title": "a" * 201}}}, "title"),
         ("", {"template": {"code": ""}}, "carrier code"),
-        ("", {"template": {"code": "a", "variables": {"a": "b" * 40_000}}}, "32 KB"),
+        ("", {"template": {"code": "a", "params": {"a": "b" * 40_000}}}, "32 KB"),
     ],
 )
 def test_what_cannot_be_written_says_why(text: str, extra: Any, word: str) -> None:

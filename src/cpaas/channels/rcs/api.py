@@ -17,12 +17,13 @@ BOTS_MAX: Final = 10_000
 
 
 class Bot(msgspec.Struct, frozen=True):
-    """An RCS bot: `name` is what `from` says; the secret is of its client."""
+    """An RCS bot: `name` is what `from` says; the secret is of its client. tps 0 = unlimited."""
 
     name: str
     bot_id: str
     client_id: str
     secret: str
+    tps: float = 0.0
 
 
 class HubAnswer(msgspec.Struct, frozen=True):

@@ -42,7 +42,17 @@ def bot_of(identity: Identity, secrets: Callable[[Identity], dict[str, str]]) ->
     bot_id = str(identity.settings.get("bot_id") or identity.value)
     known = secrets(identity)
     client = known.get("client_id") or bot_id
-    return Bot(identity.value, bot_id, client, known.get("client_secret", ""))
+    return Bot(
+        identity.value, bot_id, client, known.get("client_secret", ""), _tps(identity.settings)
+    )
+
+
+def _tps(settings: dict[str, object]) -> float:
+    """The bot's own rate, as it was entered: a number or its text."""
+    try:
+        return max(0.0, float(str(settings.get("tps") or 0)))
+    except ValueError:
+        return 0.0
 
 
 def named(route: Route, tools: Tools, bot_id: str) -> str:

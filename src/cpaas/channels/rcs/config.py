@@ -50,6 +50,7 @@ class RcsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message, such as {"sendGipLink": "false"} for Vi. duplicate_statuses: how the hub refuses a
     messageId that it has already. callback_networks: who may call the webhook; empty = anybody
     who knows its path. ttl_seconds_max: the hub's longest life of a message.
+    template_use_case: told with each template that is submitted, as multi-use agents need it.
     conversation_only: what is no template goes only to who wrote within a day; else the hub says.
     """
 
@@ -67,6 +68,7 @@ class RcsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 300
     response_timeout_seconds: Seconds = 30.0
     conversation_only: bool = False
+    template_use_case: Literal["", "Transactional", "Promotional", "OTP"] = ""
     callback_networks: tuple[str, ...] = ()
 
     @property

@@ -114,7 +114,7 @@ class TemplateUse(msgspec.Struct, frozen=True, omit_defaults=True):
     """An approved template by the hub's code, with the values of its variables."""
 
     code: str
-    variables: dict[str, str] = {}
+    params: dict[str, str] = {}
 
 
 class Media(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -227,5 +227,5 @@ def _check_chips(chips: Sequence[Any], field: str) -> None:
 def _check_template(template: TemplateUse) -> None:
     if not 0 < len(template.code) <= CODE_CHARS_MAX:
         raise InputError("the template has no carrier code", "ask for its approval", "template")
-    if len(msgspec.json.encode(template.variables)) > PARAMS_BYTES_MAX:
+    if len(msgspec.json.encode(template.params)) > PARAMS_BYTES_MAX:
         raise InputError("the variables are over 32 KB", "shorten them", "variables")

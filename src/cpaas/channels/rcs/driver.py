@@ -4,6 +4,7 @@ A message keeps one id at the hub over all attempts. So what has an unknown outc
 again: a hub that has it refuses the second as a duplicate, and then it was accepted.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -18,12 +19,15 @@ from cpaas.channels.rcs.config import RcsSettings
 from cpaas.channels.rcs.payloads import Request, capability_path, revoke_path, send_request
 from cpaas.channels.rcs.statuses import read_answer
 from cpaas.channels.rcs.tokens import TokenError
+from cpaas.kit.bucket import Bucket
 from cpaas.kit.clock import now_us
 from cpaas.messages.envelopes import Envelope, Outgoing
 
 BOTS_MAX: Final = 10_000
 #: nothing is sent for so long when the hub says that our account there is empty.
 BALANCE_PAUSE_SECONDS: Final = 60.0
+#: what waits for its bot's rate comes back no sooner.
+HOLD_SECONDS_MIN: Final = 0.1
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -43,11 +47,14 @@ class RcsDriver:
         bot_of: Callable[[str], Bot | None],
         *,
         clock_us: Callable[[], int] = now_us,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """bot_of: the bot that a message's sender names."""
         self._settings = settings
         self._bot_of = bot_of
         self._clock_us = clock_us
+        self._clock = clock
+        self._paces: dict[str, Bucket] = {}
         self._api = HubApi(settings)
         self._known: dict[str, CapabilityCache] = {}
 
@@ -65,8 +72,20 @@ class RcsDriver:
         window = message.sender.upper() if self._settings.conversation_only and free else ""
         return Ready(bot, message.to, request), window
 
-    def hold(self, _envelope: Envelope, _message: Outgoing) -> float:
-        """No message waits: the hub's rates are the route's."""
+    def hold(self, _envelope: Envelope, message: Outgoing) -> float:
+        """Seconds that the message has to wait for its bot's own rate, within the route's."""
+        bot = self._bot_of(message.sender)
+        if bot is None or not bot.tps:
+            return 0.0
+        now = self._clock()
+        pace = self._paces.get(bot.bot_id)
+        if pace is None or pace.rate != bot.tps:
+            if len(self._paces) >= BOTS_MAX:
+                self._paces.clear()
+            pace = self._paces[bot.bot_id] = Bucket(bot.tps, now)
+        if pace.available(now) < 1:
+            return max(pace.ready_in(now), HOLD_SECONDS_MIN)
+        pace.take(1, now)
         return 0.0
 
     async def send(self, session: aiohttp.ClientSession, request: Ready) -> Said:

@@ -84,9 +84,9 @@ def content_message(message: Outgoing) -> dict[str, Any]:
 def _kind(text: str, rich: content.Message) -> dict[str, Any]:
     if rich.template is not None:
         template: dict[str, Any] = {"templateCode": rich.template.code}
-        if rich.template.variables:
+        if rich.template.params:
             # A JSON text within JSON: the hub refuses an object here.
-            template["customParams"] = msgspec.json.encode(rich.template.variables).decode()
+            template["customParams"] = msgspec.json.encode(rich.template.params).decode()
         return {"templateMessage": template}
     if rich.media is not None:
         info: dict[str, Any] = {"fileUrl": rich.media.url}

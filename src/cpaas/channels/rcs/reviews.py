@@ -43,6 +43,8 @@ class RcsReviews:
         code = code_of(name, number)
         try:
             data = directory.template_data(code, kind, content)
+            if use_case := settings_of(route).template_use_case:
+                data["templateUseCase"] = use_case
             word = await directory.submit(api, client, data, again=False)
         except NotEncodableError as error:
             return TemplateNotice(identity.value, name, "", "rejected", str(error), code)
