@@ -146,3 +146,12 @@ def of_days(
         {row[0]: figures(row[1:]) for row in rows},
         {row[0]: figures(row[1:]) for row in earlier},
     )
+
+
+def daily(
+    account_id: int | None, now: datetime, zone: str, days_back: int
+) -> Question[dict[str, Figures]]:
+    """Figures by day, such as "2026-11-26", from so many days ago to today."""
+    first = today(now, zone) - timedelta(days=days_back)
+    rows = yield queries.by_day(account_id, span_of_today(now, zone, first), days_back + 2)
+    return {row[0]: figures(row[1:]) for row in rows}

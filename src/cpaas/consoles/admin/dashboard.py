@@ -5,6 +5,7 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
+from cpaas.consoles.admin.insights import insights
 from cpaas.consoles.shared import cells, formats, overview
 from cpaas.consoles.shared.live import render_live
 from cpaas.consoles.shared.overview import Card
@@ -96,5 +97,5 @@ SCREEN = Screen(
     title="Dashboard",
     icon="space_dashboard",
     slug="dashboard",
-    pages=[Page("", dashboard, "home")],
+    pages=[Page("", dashboard, "home"), Page("insights/", insights, "insights")],
 )
