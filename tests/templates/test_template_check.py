@@ -44,6 +44,7 @@ BAD = [
     (new("sms", Content("x", buttons=(OTP,))), "content.buttons"),
     (new("sms", Content("x {{a}}", examples={"b": "1"})), "content.examples"),
     (new("voice", Content("x", voice={"pitch": 1})), "content.voice"),
+    (new("voice", Content("x", voice={"repeat": 99})), "content.voice"),
     (new("whatsapp", Content("a {{1}}{{2}} b")), "content.body"),
     (new("whatsapp", Content("x" * 1025)), "content.body"),
     (new("whatsapp", Content("x", header=Header("text", "h" * 61))), "content.header.text"),

@@ -26,12 +26,16 @@ from cpaas.routes import edit, rules
 from cpaas.routes import queries as route_queries
 from cpaas.routes.types import NewRoute, NewRule
 from cpaas.senders import decide
+from cpaas.templates import edit as template_edit
+from cpaas.templates.states import AUTOMATIC
+from cpaas.templates.types import Content, NewTemplate
 
 ACTOR: Final = "system:bootstrap"
 ADMIN: Final = "admin"
 SANDBOX: Final = "sandbox"
 SANDBOX_ROUTE: Final = "smpp1"
 SANDBOX_SENDER: Final = "SANDBX"
+SANDBOX_TEMPLATE: Final = "otp"
 SANDBOX_BALANCE_MICRO: Final = 1_000 * MICRO
 #: what a test key reaches: the carrier built into the service, per channel that is there.
 TEST_ROUTES: Final = {"test_sms": "sms", "test_rcs": "rcs", "test_voice": "voice"}
@@ -155,6 +159,7 @@ async def _sandbox(
     )
     await decide.request(connection, made.id, "sms", SANDBOX_SENDER)
     await decide.approve(connection, made.id, "sms", SANDBOX_SENDER)
+    await _sandbox_templates(connection, made.id)
     await _sandbox_route(connection, keyring, host, port)
     await sandbox_voice.lay(
         connection, keyring, settings, made.id, rule_priority=SANDBOX_RULE_PRIORITY
@@ -169,6 +174,15 @@ async def _sandbox(
         smpp_system_id=made.smpp_system_id,
         smpp_password=made.smpp_password,
     )
+
+
+async def _sandbox_templates(connection: asyncpg.Connection, account_id: int) -> None:
+    """One to send with at once on each channel where nobody has to approve it."""
+    content = Content("Your code is {{code}}. Do not share it.", examples={"code": "4821"})
+    for channel in sorted(AUTOMATIC):
+        new = NewTemplate(channel, SANDBOX_TEMPLATE, content)
+        template = await template_edit.create(connection, account_id, new, actor=ACTOR)
+        await template_edit.submit(connection, account_id, template, actor=ACTOR)
 
 
 async def _sandbox_route(

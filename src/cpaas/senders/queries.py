@@ -88,3 +88,22 @@ async def senders(
         account_id, status, most,
     )  # fmt: skip
     return [SenderRow(**row) for row in rows]
+
+
+async def matching(
+    connection: asyncpg.Connection, text: str, *, status: str = "", most: int = 500
+) -> list[SenderRow]:
+    """Senders of all accounts whose value or account begins so, pending ones first."""
+    rows = await connection.fetch(
+        _ROW + " WHERE ($1 = '' OR starts_with(lower(s.value), lower($1))"
+        " OR starts_with(lower(a.name), lower($1))) AND ($2 = '' OR s.status = $2)"
+        " ORDER BY s.status <> 'PENDING', a.name, s.channel, s.value LIMIT $3",
+        text, status, most,
+    )  # fmt: skip
+    return [SenderRow(**row) for row in rows]
+
+
+async def by_id(connection: asyncpg.Connection, sender_id: int) -> SenderRow | None:
+    """A sender of whichever account, for the operator."""
+    row = await connection.fetchrow(_ROW + " WHERE s.id = $1", sender_id)
+    return None if row is None else SenderRow(**row)

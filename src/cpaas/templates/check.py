@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
+from cpaas.channels.voice.content import VoiceContent
 from cpaas.kit.errors import InputError
 from cpaas.kit.guard import GuardError, parse_url
 from cpaas.templates import placeholders
@@ -36,7 +39,6 @@ LAYOUT: Final = {
     "orientation": ("VERTICAL", "HORIZONTAL"), "alignment": ("LEFT", "RIGHT"),
     "height": ("SHORT_HEIGHT", "MEDIUM_HEIGHT"), "width": ("SMALL_WIDTH", "MEDIUM_WIDTH"),
 }  # fmt: skip
-VOICE: Final = ("language", "voice", "repeat")
 _ADJACENT: Final = re.compile(r"\}\}\s*\{\{")
 _BRACKETS: Final = re.compile(r"\[[^\[\]]*\]")
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -180,11 +182,13 @@ def _only(content: Content, allowed: set[str], what: str) -> None:
 def _plain(new: NewTemplate) -> None:
     _only(new.content, {"voice"} if new.channel == "voice" else set(), f"a {new.channel} template")
     _long(new.content.body, BODY_CHARS[new.channel], "content.body", needed=True)
-    unknown = sorted(set(new.content.voice) - set(VOICE))
-    if unknown:
+    try:
+        msgspec.convert(new.content.voice, VoiceContent)
+    except msgspec.ValidationError as error:
         raise InputError(
-            f"voice has no {unknown[0][:40]!r}", f"it has {', '.join(VOICE)}", "content.voice"
-        )
+            f"content.voice: {error}",
+            "it has language (en-IN), voice and repeat (1 to 5)", "content.voice",
+        ) from None  # fmt: skip
 
 
 def _whatsapp(new: NewTemplate) -> None:

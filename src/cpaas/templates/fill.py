@@ -14,7 +14,7 @@ from cpaas.templates.types import Button, Content
 
 VALUE_CHARS_MAX: Final = 1024
 #: what the whole body may come to.
-FILLED_CHARS: Final = {"sms": 10_000, "whatsapp": 1024, "rcs": 2500, "voice": 4000}
+FILLED_CHARS: Final = {"sms": 10_000, "whatsapp": 1024, "rcs": 2500, "voice": 3000}
 _ONE_LINE: Final = frozenset({"whatsapp"})
 _SPACES: Final = "     "
 

@@ -5,10 +5,14 @@ from typing import Final
 from cpaas.consoles.admin import (
     admins,
     audit_logs,
+    blacklist,
     dashboard,
     monitoring,
     reports,
     routes,
+    sender_requests,
+    templates,
+    user_channels,
     users,
 )
 from cpaas.consoles.shared.screen import Screen
@@ -16,9 +20,13 @@ from cpaas.consoles.shared.screen import Screen
 SCREENS: Final[tuple[Screen, ...]] = (
     dashboard.SCREEN,
     users.SCREEN,
+    user_channels.SCREEN,
+    templates.SCREEN,
+    sender_requests.SCREEN,
     routes.SCREEN,
     reports.SCREEN,
     monitoring.SCREEN,
+    blacklist.SCREEN,
     audit_logs.SCREEN,
     admins.SCREEN,
 )

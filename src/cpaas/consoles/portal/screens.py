@@ -6,22 +6,28 @@ from cpaas.consoles.portal import (
     anomalies,
     api_docs,
     billing,
+    blacklist,
     dashboard,
     identities,
     inbox,
     quick,
     reports,
+    senders,
     settings,
+    templates,
 )
 from cpaas.consoles.shared.screen import Screen
 
 SCREENS: Final[tuple[Screen, ...]] = (
     dashboard.SCREEN,
     quick.SCREEN,
+    templates.SCREEN,
     identities.SCREEN,
+    senders.SCREEN,
     reports.SCREEN,
     anomalies.SCREEN,
     billing.SCREEN,
+    blacklist.SCREEN,
     inbox.SCREEN,
     settings.SCREEN,
     api_docs.SCREEN,

