@@ -9,12 +9,13 @@ from tests.pipeline.world import INSTANCE, PRICE, World, data_plane_pool, snapsh
 
 from cpaas.broker.embedded import EmbeddedConsumer
 from cpaas.broker.topology import submit_queue, unreceipted_queue
-from cpaas.messages.envelopes import Envelope, unpack
+from cpaas.messages.envelopes import VERSION, Channel, Envelope, Outgoing, unpack
 from cpaas.messages.types import Finish
 from cpaas.pipeline.answers import commit_answers
-from cpaas.pipeline.no_receipt import ReceiptWatch
+from cpaas.pipeline.no_receipt import ReceiptWatch, wanted
 from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.transitions import finish
+from cpaas.pipeline.types import Answer
 from cpaas.snapshot.types import Member, Strategy
 
 WAITED = unreceipted_queue("sms")
@@ -175,3 +176,16 @@ async def test_a_message_that_ends_otherwise_keeps_its_end(world: World) -> None
         await finish(connection, world.context(), [wanted])
     await receipt(world, "p1")
     assert (await world.row(envelope))["status"] == "EXPIRED"
+
+
+def test_a_call_that_goes_on_is_not_made_again_elsewhere() -> None:
+    made = snapshot()
+    made.strategies[1] = Strategy(1, "s1", "voice", "failover", True, (Member(1), Member(2)))
+    outgoing = Outgoing(b"\0" * 16, "+1", "+2", "Hi", "", 1, 1, 0, 2**60, 0)
+    for channel, kept in (("voice", False), ("sms", True)):
+        envelope = Envelope(
+            VERSION, 1, 1, msgspec.convert(channel, Channel), "otp", False, 0, [1, 2], 0, "", 0,
+            [outgoing], strategy_id=1,
+        )  # fmt: skip
+        answer = Answer(envelope, outgoing, 1, 0, ["call-1"])
+        assert (wanted(made, answer) is not None) is kept

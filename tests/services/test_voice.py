@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from tests.channels.voice import sipp
+from tests.channels.voice.test_sound import wav
 from tests.parts import require
 from tests.services.calls import CALLER, CREDIT_MICRO, MINUTE_MICRO, Platform, platform
 
@@ -163,6 +165,40 @@ async def test_over_a_trunk(dsn: str, home: Path, tmp_path: Path) -> None:
         await checked(running, [("RESERVE", -MINUTE_MICRO)] * 2 + [("CAPTURE", 0)] * 2)
     assert len(ear.samples) == 2
     assert all(ear.loudness(one) > 1_000 for one in ear.samples)
+
+
+async def test_a_file_is_played_over_a_trunk(dsn: str, home: Path, tmp_path: Path) -> None:
+    require("sipp")
+    port, served = sipp.free_udp_port(), 0
+
+    async def tone(_: web.Request) -> web.Response:
+        nonlocal served
+        served += 1
+        return web.Response(body=wav(1.0), content_type="audio/wav")
+
+    app = web.Application()
+    app.router.add_get("/tone.wav", tone)
+    files = web.AppRunner(app, access_log=None)
+    await files.setup()
+    await web.TCPSite(files, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{files.addresses[0][1]}/tone.wav"
+    route = NewRoute(
+        name="trunk", channel="voice", dialect="sip", host="127.0.0.1", port=port,
+        system_id=sipp.USER, password=sipp.PASSWORD, settings={"interface": "127.0.0.1"},
+    )  # fmt: skip
+    async with (
+        sipp.Ear.open() as ear,
+        sipp.carrier(tmp_path, sipp.talking(ear.port), port=port, calls=2),
+        platform(dsn, home, route) as running,
+    ):
+        await running.send(["+919876543210", "+919876543211"], "", voice={"audio_url": url})
+        rows = await running.ended(2)
+        assert [row["status"] for row in rows] == ["DELIVERED"] * 2
+    await files.cleanup()
+    # Fetched once, and heard by both: a sine whose peak was brought down to 16,000.
+    assert served == 1
+    assert len(ear.samples) == 2
+    assert all(ear.loudness(one) == pytest.approx(11_314, rel=0.05) for one in ear.samples)
 
 
 async def test_a_busy_trunk(dsn: str, home: Path, tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ _ALL: Final = (
     CarrierError("busy", "fail", "The called number is busy."),
     CarrierError("no_answer", "fail", "Nobody answered the call."),
     CarrierError("declined", "fail", "The call was declined."),
+    CarrierError("call_cut", "fail", "The call was ended from here before all was said."),
     CarrierError("call_cancelled", "fail", "The call was ended before it was answered."),
     CarrierError("expired_at_carrier", "fail", "It expired at the carrier.", refunds=False),
     CarrierError("unknown_outcome", "unknown", "The carrier's answer never came.", refunds=False),

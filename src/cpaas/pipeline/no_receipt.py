@@ -66,6 +66,9 @@ def wanted(snapshot: Snapshot, answer: Answer) -> Strategy | None:
     strategy = snapshot.strategies.get(envelope.strategy_id)
     if strategy is None or not strategy.active or envelope.is_test:
         return None
+    # A call has no receipt while it goes on, and a phone that rang is not rung again for that.
+    if envelope.channel == "voice":
+        return None
     if strategy.no_receipt not in {"all", envelope.lane}:
         return None
     # A long message has parts at the carrier that no other one can complete.

@@ -137,6 +137,15 @@ def test_ends_over_sip(end: Ended, rang: bool, code: str) -> None:
     assert sip_error(msgspec.structs.replace(end, milliseconds=1), rang=rang) is None
 
 
+def test_what_we_end_ourselves_is_not_delivered() -> None:
+    cut = sip_error(ended(by="stop", milliseconds=2_000), rang=True)
+    assert cut is not None
+    assert (cut.code, cut.then, cut.refunds) == ("call_cut", "fail", True)
+    rang = sip_error(ended(by="stop", reason="Rejected by user"), rang=True)
+    assert rang is not None
+    assert rang.code == "call_cancelled"
+
+
 def test_the_longest_a_call_may_take() -> None:
     assert limit_seconds("Your code is 4821", VoiceContent()) == 60
     assert limit_seconds("x" * 900, VoiceContent(repeat=2)) == 240

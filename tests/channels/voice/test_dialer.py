@@ -225,6 +225,22 @@ async def test_a_worker_that_dies_takes_its_calls_along_and_none_is_dialled_agai
     assert not heard.ended()
 
 
+async def test_what_is_under_way_when_it_stops_is_told(tmp_path: Path) -> None:
+    port = sipp.free_udp_port()
+    async with (
+        sipp.Ear.open() as ear,
+        sipp.carrier(tmp_path, sipp.talking(ear.port), port=port, calls=1),
+        started(port) as (dialer, heard),
+    ):
+        dialer.place(TONE * 30, wanted(port))
+        await heard.until(lambda: any(isinstance(one, Answered) for one in heard.events))
+        await dialer.stop()
+    (ended,) = heard.ended()
+    assert (ended.by, ended.placed) == ("stop", True)
+    assert ended.milliseconds is not None
+    assert not heard.lost
+
+
 async def test_nobody_is_dialled_when_the_worker_is_away() -> None:
     heard = Heard()
     dialer = Dialer(trunk(sipp.free_udp_port()), heard)

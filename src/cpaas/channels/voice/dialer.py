@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections import OrderedDict
 from typing import Any, Final, Protocol
@@ -29,7 +30,7 @@ from cpaas.channels.voice.frames import (
     decode_from_worker,
     framed,
 )
-from cpaas.kit.child import Command, spawn
+from cpaas.kit.child import dies_with_parent
 from cpaas.kit.log import get_logger
 
 READ_BYTES: Final = 256 * 1024
@@ -60,7 +61,7 @@ class Dialer:
         self._trunk = trunk
         self._hears = hears
         self._out: asyncio.StreamWriter | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._calls: set[int] = set()
         self._sounds: OrderedDict[bytes, int] = OrderedDict()
@@ -120,8 +121,10 @@ class Dialer:
         while not self.stopping:
             try:
                 await self._run()
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a trunk must never end; it shows what is wrong
                 self.last_error = f"the SIP worker failed: {error}"
+                if not isinstance(error, OSError | ValueError):
+                    _log.exception("sip_worker_failed")
             was_ready, self.ready = self.ready, False
             lost, self._calls = sorted(self._calls), set()
             self._sounds.clear()
@@ -136,16 +139,18 @@ class Dialer:
         ours, theirs = socket.socketpair()
         argv = (sys.executable, "-m", "cpaas.channels.voice.worker", str(theirs.fileno()))
         try:
-            self._process = await spawn(
-                Command(argv=argv, env=_environment(), death_signal=signal.SIGTERM),
+            # By this thread, whose end the kernel tells the child; uvloop knows no process
+            # groups. What the worker says goes where this service's log goes.
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - it must be of this thread
+                argv, stdin=subprocess.DEVNULL, env=_environment(), process_group=0,
                 pass_fds=[theirs.fileno()],
-            )
+                preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it only calls prctl
+            )  # fmt: skip
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-        logging = asyncio.create_task(_write_down(self._process))
         reader, self._out = await asyncio.open_unix_connection(sock=ours)
         try:
             self._send(self._trunk)
@@ -159,17 +164,15 @@ class Dialer:
             with contextlib.suppress(OSError):
                 await out.wait_closed()
             await self._reap()
-            logging.cancel()
 
     async def _reap(self) -> None:
         process = self._process
         assert process is not None  # noqa: S101
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await process.wait()
-        if process.returncode is None:
+        try:
+            await asyncio.to_thread(process.wait, LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
             process.kill()
-            await process.wait()
+            await asyncio.to_thread(process.wait)
         self._process = None
         if process.returncode and not self.stopping:
             self.last_error = f"the SIP worker ended with {process.returncode}"
@@ -192,9 +195,3 @@ def _environment() -> dict[str, str]:
     """What Python needs to find us, and none of the platform's secrets."""
     kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR", "HOME")
     return {name: os.environ[name] for name in kept if name in os.environ}
-
-
-async def _write_down(process: asyncio.subprocess.Process) -> None:
-    assert process.stdout is not None  # noqa: S101
-    while line := await process.stdout.readline():
-        _log.warning("sip_worker", says=line.decode(errors="replace").strip()[:500])

@@ -107,7 +107,8 @@ class Digit(msgspec.Struct, frozen=True, tag="digit"):
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """The call is over, or was never made (placed False: not an octet was sent).
 
-    by: us, them, ring (nobody answered in time), limit (it took too long). status: SIP's final
+    by: us (all was said), them, stop (before that, from here), ring (nobody answered in time),
+    limit (it took too long). status: SIP's final
     answer, 0 = none came. milliseconds: from the answer to the end, None = never answered.
     packets: RTP packets sent.
     """

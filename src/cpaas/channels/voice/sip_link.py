@@ -27,7 +27,7 @@ from cpaas.channels.voice.content import VoiceContent, content_of, limit_seconds
 from cpaas.channels.voice.dialer import Dialer
 from cpaas.channels.voice.frames import Answered, Digit, Ended, FromWorker, Ringing
 from cpaas.channels.voice.sound import FILE_BYTES_MAX, SoundError, telephone_sound
-from cpaas.channels.voice.speech import NoSpeechError, Speech, SpeechError
+from cpaas.channels.voice.speech import NoSpeechError, Speech, SpeechError, missing
 from cpaas.channels.voice.statuses import UNKNOWN, sip_code, sip_error
 from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
@@ -183,7 +183,8 @@ class SipLink:
         self._route, self._window = route, max(1, route.window_size)
 
     def start(self) -> None:
-        """Starts the worker."""
+        """Starts the worker; what is missing to speak shows at once, not with the first call."""
+        self._fault = missing()
         self._dialer.start()
 
     async def stop(self, drain_seconds: float) -> None:

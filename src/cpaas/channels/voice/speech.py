@@ -14,6 +14,7 @@ from typing import Final
 from cpaas.channels.base import SoundStore
 from cpaas.channels.voice.sound import SoundError, telephone_sound
 
+ESPEAK: Final = "espeak-ng"
 KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
 AT_ONCE: Final = 2
 SPEAK_SECONDS_MAX: Final = 60.0
@@ -95,17 +96,24 @@ class Speech:
             argv = ["piper", "--model", str(found), "--output_file", "-"]
         else:
             argv = [
-                "espeak-ng", "--stdin", "--stdout", "-s", str(WORDS_A_MINUTE),
+                ESPEAK, "--stdin", "--stdout", "-s", str(WORDS_A_MINUTE),
                 "-v", espeak_voice(language, voice),
             ]  # fmt: skip
         program = shutil.which(argv[0])
         if program is None:
-            raise NoSpeechError(f"{argv[0]} is not installed: apt-get install {argv[0]}")
+            raise NoSpeechError(missing(argv[0]))
         wav = await _run([program, *argv[1:]], text)
         try:
             return await telephone_sound(wav)
         except SoundError as error:
             raise SpeechError(f"{argv[0]} made nothing that can be played: {error}") from error
+
+
+def missing(program: str = ESPEAK) -> str:
+    """What is not here and how to get it; "" when all is."""
+    if shutil.which(program) is not None:
+        return ""
+    return f"{program} is not installed: apt-get install {program}"
 
 
 def espeak_voice(language: str, voice: str = "") -> str:

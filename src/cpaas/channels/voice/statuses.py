@@ -44,9 +44,11 @@ _REFUSED_ROUTE: Final = frozenset({20003, 20005, 21215, 21216})
 def sip_error(ended: Ended, *, rang: bool) -> CarrierError | None:
     """What a call's end means; None = it was answered."""
     if ended.milliseconds is not None:
-        return None
+        return CATALOGUE["call_cut"] if ended.by == "stop" else None
     if not ended.placed:
         return ROUTE_DOWN
+    if ended.by == "stop" and not ended.status:
+        return CANCELLED
     known = _BY_SIP.get(ended.status)
     if known is not None:
         # Once it rang, nothing is tried again.

@@ -19,6 +19,8 @@ FEED_SECONDS: Final = 0.1
 #: after the last sample: what lies in the far end's jitter buffer is still to be heard.
 TAIL_SECONDS: Final = 0.4
 BYTES_PER_SECOND: Final = 16_000
+#: how long after the answer sound may take to be there.
+MEDIA_SECONDS: Final = 3.0
 #: a hang-up that the stack never confirms.
 END_SECONDS: Final = 5.0
 DIGITS_MAX: Final = 64
@@ -115,17 +117,35 @@ class Talk:
         self._pressed.set()
 
     async def _speak(self) -> None:
-        wanted = self._wanted
-        with contextlib.suppress(baresip.AudioNotActive):
-            if not await self._ready(LEAD_SECONDS):
-                for number in range(wanted.repeat):
-                    if number and await self._ready(BETWEEN_SECONDS):
-                        break
-                    if await self._play():
-                        break
-                else:
-                    await self._wait_for_keys()
-        self.end("us")
+        try:
+            if await self._ready(LEAD_SECONDS) or await self._say():
+                self.end("us")
+                return
+        except baresip.BaresipError:
+            # The other end hung up, of which the stack is about to tell; or there is no sound.
+            await asyncio.sleep(MEDIA_SECONDS)
+        self.end("stop")
+
+    async def _say(self) -> bool:
+        """Says all, as often as wanted, and hears the keys; False when there is no way to."""
+        if not await self._media():
+            return False
+        for number in range(self._wanted.repeat):
+            if (number and await self._ready(BETWEEN_SECONDS)) or await self._play():
+                return True
+        await self._wait_for_keys()
+        return True
+
+    async def _media(self) -> bool:
+        """Waits until sound can be sent."""
+        call = self._call
+        assert call is not None  # noqa: S101
+        for _ in range(int(MEDIA_SECONDS / FEED_SECONDS)):
+            with contextlib.suppress(baresip.AudioNotActive):
+                if call.audio.info().tx_ready:
+                    return True
+            await asyncio.sleep(FEED_SECONDS)
+        return False
 
     async def _ready(self, seconds: float) -> bool:
         """Waits; True at once when the keys that were asked for are complete."""
@@ -143,11 +163,13 @@ class Talk:
             with contextlib.suppress(baresip.AudioRestarted):
                 left = left[call.audio.write(left[:BYTES_PER_SECOND]) :]
             if await self._ready(FEED_SECONDS):
-                call.audio.flush_tx()
+                with contextlib.suppress(baresip.AudioRestarted):
+                    call.audio.flush_tx()
                 return True
         while call.audio.info().tx_buffered:
             if await self._ready(FEED_SECONDS):
-                call.audio.flush_tx()
+                with contextlib.suppress(baresip.AudioRestarted):
+                    call.audio.flush_tx()
                 return True
         return await self._ready(TAIL_SECONDS)
 

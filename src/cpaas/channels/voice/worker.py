@@ -88,7 +88,7 @@ class Worker:
             case HangUp():
                 talk = self._talks.get(message.call)
                 if talk is not None:
-                    talk.end("us")
+                    talk.end("stop")
 
     async def _start(self, trunk: Trunk) -> None:
         self._trunk = trunk
@@ -198,7 +198,7 @@ class Worker:
     async def _farewell(self) -> None:
         """Hangs up, and gives the hang-ups a moment to leave the machine."""
         for talk in list(self._talks.values()):
-            talk.end("us")
+            talk.end("stop")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 while self._talks or not self._out.empty():  # noqa: ASYNC110
