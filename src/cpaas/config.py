@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from cpaas.config_values import ConfigError, Doc, Network, Option, parse, port, with_login
+from cpaas.config_values import ConfigError, Doc, Network, Option, parse, port, secret, with_login
 
 PREFIX = "CPAAS_"
 FILE_NAME = "cpaas.toml"
@@ -98,6 +98,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 7
     smsc_port: Annotated[int, port("Simulated SMSC of the sandbox (SMPP).")] = 2776
     smsc_control_port: Annotated[int, port("Control and health of the simulated SMSC.")] = 2778
+    whatsapp_cloud_port: Annotated[int, port("Simulated Cloud API of the sandbox.")] = 8092
+    whatsapp_cloud_control_port: Annotated[
+        int, port("Control and health of the simulated Cloud API.")
+    ] = 8093
     rcs_hub_port: Annotated[int, port("Simulated RCS hub of the sandbox.")] = 8094
     rcs_hub_control_port: Annotated[int, port("Control and health of the simulated RCS hub.")] = (
         8095
@@ -285,11 +289,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if self.portal_dsn:
                 return self.portal_dsn
             return with_login(
-                self.dsn("owner"), PORTAL_ROLE, _secret(self.portal_password_file, "portal")
+                self.dsn("owner"), PORTAL_ROLE, secret(self.portal_password_file, "portal")
             )
         if self.external_dsn:
             return self.external_dsn
-        password = _secret(self.postgres_password_file, "database")
+        password = secret(self.postgres_password_file, "database")
         return (
             f"postgresql://{OWNER_ROLE}:{quote(password, safe='')}"
             f"@127.0.0.1:{self.postgres_port}/{DATABASE_NAME}"
@@ -298,16 +302,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 # The field is named for what it is; people know the variable as CPAAS_DSN.
 _ENV_NAMES = {"external_dsn": "CPAAS_DSN", "ollama_host": "OLLAMA_HOST"}
-
-
-def _secret(path: Path, what: str) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise ConfigError(
-            f"the {what} password in {path} cannot be read: {error.strerror}",
-            "run `cpaas up` once in this home, or set CPAAS_DSN",
-        ) from error
 
 
 def _options() -> Iterator[Option]:

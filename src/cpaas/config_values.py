@@ -141,3 +141,14 @@ def with_login(dsn: str, user: str, password: str) -> str:
     address = parts.netloc.rpartition("@")[2]
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
     return urlunsplit(parts._replace(netloc=f"{login}@{address}"))
+
+
+def secret(path: Path, what: str) -> str:
+    """The password in a file. Errors: ConfigError."""
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"the {what} password in {path} cannot be read: {error.strerror}",
+            "run `cpaas up` once in this home, or set CPAAS_DSN",
+        ) from error

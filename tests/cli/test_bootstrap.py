@@ -106,8 +106,11 @@ async def test_without_the_sandbox_no_account_no_price_but_the_test_route(
     rows = await everything(pool)
     assert not rows["account"]
     assert not rows["price"]
-    names = [r["name"] for r in await pool.fetch("SELECT name FROM route ORDER BY id")]
-    assert names == ["test_sms", "test_rcs", "test_voice"]
+    names = await pool.fetch("SELECT name FROM route WHERE simulated ORDER BY name")
+    assert [row["name"] for row in names] == [
+        "test_rcs", "test_sms", "test_voice", "test_whatsapp"
+    ]  # fmt: skip
+    assert await pool.fetchval("SELECT count(*) FROM route WHERE NOT simulated") == 0
 
 
 async def test_a_further_host_must_bring_the_keyring(dsn: str, tmp_path: Path) -> None:

@@ -59,8 +59,10 @@ async def files() -> AsyncIterator[Files]:
     site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
     await site.start()
     served.port = runner.addresses[0][1]
-    yield served
-    await runner.cleanup()
+    try:
+        yield served
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_file_is_fetched_once_for_all_messages_and_outlives_the_process(

@@ -70,7 +70,9 @@ def test_every_service_of_the_catalogue_has_settings_for_its_ports() -> None:
 def test_without_the_sandbox_no_simulator_runs() -> None:
     settings = load({"CPAAS_SANDBOX": "off"})
     names = [row.name for row in catalogue.active(settings)]
-    assert names == ["cpaas-core", "cpaas-sms", "cpaas-voice", "cpaas-admin", "cpaas-portal"]
+    assert names == [
+        "cpaas-core", "cpaas-sms", "cpaas-whatsapp", "cpaas-voice", "cpaas-admin", "cpaas-portal"
+    ]  # fmt: skip
 
 
 def test_urls_of_what_exists() -> None:

@@ -20,7 +20,10 @@ _HIGHEST: Final = b"\xff" * 16
 
 
 class InboundView(msgspec.Struct, frozen=True):
-    """A reply. `message_id`: the message it answers. `action`: stop or start, if it was one."""
+    """A reply. `message_id`: the message it answers. `action`: stop or start, if it was one.
+
+    content: what it holds beside its text (a tap's payload, a file, a location), null = nothing.
+    """
 
     id: str
     channel: str
@@ -32,6 +35,7 @@ class InboundView(msgspec.Struct, frozen=True):
     complete: bool
     message_id: str | None
     received_at: str | None
+    content: dict[str, Any] | None = None
 
 
 class InboundList(msgspec.Struct, frozen=True):
@@ -80,6 +84,7 @@ def _view(row: Any) -> InboundView:
         str(UUID(bytes=row["id"])), row["channel"], row["sender"], row["recipient"], row["body"],
         row["keyword"], row["action"], row["complete"],
         str(UUID(bytes=answered)) if answered else None, iso(row["received_at"]),
+        row["content"],
     )  # fmt: skip
 
 

@@ -16,11 +16,14 @@ from cpaas.messages.envelopes import Lane
 from cpaas.pipeline.drafts import Draft, FallbackStep
 
 RECIPIENTS_MAX: Final = 10_000
-_NOT_YET: Final = ("media", "rcs", "whatsapp")
+#: what a message carries beside its text; each channel reads its own field.
+_CONTENT: Final = ("media", "rcs", "whatsapp", "voice")
 _FIELD: Final = re.compile(r" - at `(?:\$\.)?([^`]*)`$")
 _NAMED: Final = re.compile(r"field `([^`]+)`")
 
-_Later = Annotated[Any, msgspec.Meta(description="Not supported yet; refused if given.")]
+_Own = Annotated[
+    dict[str, Any], msgspec.Meta(description="What only this channel has; see its page.")
+]
 _Text = Annotated[str, msgspec.Meta(description="The text; up to 10 segments.")]
 
 
@@ -104,9 +107,14 @@ class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[
         str | None, msgspec.Meta(description="Of the template, where it exists in several.")
     ] = None
-    media: _Later = None
-    rcs: _Later = None
-    whatsapp: _Later = None
+    media: Annotated[
+        dict[str, Any] | None,
+        msgspec.Meta(
+            description='A file: {"type": "image|video|document|audio", "url": "https://…"}.'
+        ),
+    ] = None
+    rcs: _Own | None = None
+    whatsapp: _Own | None = None
     voice: Annotated[
         VoiceContent | None,
         msgspec.Meta(description="Of a call: how the text is said, or the file that is played."),
@@ -179,19 +187,13 @@ def read(body: bytes) -> SendRequest:
             422, "validation_error", "variables and language belong to a template.",
             errors=[FieldError("template", "Name the template.")],
         )  # fmt: skip
-    for name in _NOT_YET:
-        if getattr(request, name) is not None:
-            raise ProblemError(
-                422, "not_supported", f"{name} is not supported yet.",
-                errors=[FieldError(name, "Not supported yet.")],
-            )  # fmt: skip
     return request
 
 
 def draft(request: SendRequest) -> Draft:
     """What all recipients share."""
     dlt = request.dlt
-    made = Draft(
+    return Draft(
         request.channel,
         request.text or "",
         request.sender or "",
@@ -203,11 +205,20 @@ def draft(request: SendRequest) -> Draft:
         1,
         None if dlt is None else {k: v for k, v in msgspec.structs.asdict(dlt).items() if v},
         _fallback(request) if request.fallback else (),
-        *(_made_of(request) if request.template else ()),
+        *(_made_of(request) if request.template else ("", None, "")),
+        _content(request),
     )
-    if request.voice is None:
-        return made
-    return msgspec.structs.replace(made, content={"voice": msgspec.to_builtins(request.voice)})
+
+
+def _content(request: SendRequest) -> dict[str, Any] | None:
+    """What stands beside the text; None where nothing does."""
+    if request.media is request.rcs is request.whatsapp is None and request.voice is None:
+        return None
+    return {
+        name: msgspec.to_builtins(found)
+        for name in _CONTENT
+        if (found := getattr(request, name)) is not None
+    }
 
 
 def _made_of(request: SendRequest | Fallback) -> tuple[str, dict[str, str] | None, str]:

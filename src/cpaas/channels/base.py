@@ -109,10 +109,20 @@ class TemplateNotice(msgspec.Struct, frozen=True):
     sender: str
     name: str
     language: str
-    status: Literal["approved", "pending", "rejected", "paused"]
+    status: Literal["approved", "pending", "rejected", "paused", "disabled"]
     reason: str = ""
     carrier_id: str = ""
     category: str = ""
+
+
+class Reviewed(msgspec.Struct, frozen=True):
+    """What a carrier says when a template is handed to it; `account` is where it lies there."""
+
+    status: str
+    carrier_id: str = ""
+    reason: str = ""
+    category: str = ""
+    account: str = ""
 
 
 class Callback(msgspec.Struct, frozen=True):

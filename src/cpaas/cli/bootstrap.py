@@ -16,7 +16,7 @@ from cpaas.accounts.create import create_account
 from cpaas.accounts.types import NewAccount
 from cpaas.billing import queries as billing_queries
 from cpaas.billing import wallet
-from cpaas.cli import queries, sandbox_rcs, sandbox_voice
+from cpaas.cli import queries, sandbox_rcs, sandbox_voice, sandbox_whatsapp
 from cpaas.config import Settings
 from cpaas.db import portal_role
 from cpaas.db.actor import acting
@@ -38,9 +38,13 @@ SANDBOX_SENDER: Final = "SANDBX"
 SANDBOX_TEMPLATE: Final = "otp"
 SANDBOX_BALANCE_MICRO: Final = 1_000 * MICRO
 #: what a test key reaches: the carrier built into the service, per channel that is there.
-TEST_ROUTES: Final = {"test_sms": "sms", "test_rcs": "rcs", "test_voice": "voice"}
+TEST_ROUTES: Final = {
+    "test_sms": "sms", "test_whatsapp": "whatsapp", "test_rcs": "rcs", "test_voice": "voice"
+}  # fmt: skip
 #: from whom test messages come where nobody says.
-TEST_SENDERS: Final = {"rcs": "TESTBOT", "voice": "+999000000000"}
+TEST_SENDERS: Final = {
+    "whatsapp": "+15550000001", "rcs": "TESTBOT", "voice": "+999000000000"
+}  # fmt: skip
 #: rules of the operator's own go before it.
 SANDBOX_RULE_PRIORITY: Final = 1000
 SANDBOX_WINDOW: Final = 500
@@ -135,6 +139,7 @@ async def _sandbox(
     known = await queries.sandbox_account(connection)
     if known is not None:
         await queries.move_sandbox_route(connection, SANDBOX_ROUTE, host, port)
+        await sandbox_whatsapp.lay(connection, keyring, settings, known["id"])
         await sandbox_voice.lay(
             connection, keyring, settings, known["id"], rule_priority=SANDBOX_RULE_PRIORITY
         )
@@ -161,6 +166,7 @@ async def _sandbox(
     await decide.approve(connection, made.id, "sms", SANDBOX_SENDER)
     await _sandbox_templates(connection, made.id)
     await _sandbox_route(connection, keyring, host, port)
+    await sandbox_whatsapp.lay(connection, keyring, settings, made.id)
     await sandbox_voice.lay(
         connection, keyring, settings, made.id, rule_priority=SANDBOX_RULE_PRIORITY
     )

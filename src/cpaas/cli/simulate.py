@@ -21,6 +21,16 @@ def smsc() -> None:
 
 
 @app.command()
+def whatsapp() -> None:
+    """Run the simulated WhatsApp Cloud API that the sandbox's route connects to."""
+    from cpaas.cli.serve import run_entry
+    from cpaas.services.catalogue import BY_NAME
+
+    row = BY_NAME["simulator-whatsapp"]
+    raise typer.Exit(run_entry(row.name, row.entry))
+
+
+@app.command()
 def voice() -> None:
     """Run the simulated provider of calls that the sandbox's route calls through."""
     from cpaas.cli.serve import run_entry

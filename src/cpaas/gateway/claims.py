@@ -208,13 +208,16 @@ class Claims:
 
 
 def _deferred(route: Route, batch: Batch) -> list[NewItem]:
-    """Those of one envelope that wait equally long stay together."""
+    """Those of one envelope that wait equally long stay together.
+
+    They wait before the route step, where they take no room of the route from others.
+    """
     groups: dict[tuple[int, int], tuple[Envelope, list[Outgoing]]] = {}
     for envelope, message, delay_ms in batch.deferred:
         groups.setdefault((id(envelope), delay_ms), (envelope, []))[1].append(message)
     return [
         msgspec.structs.replace(
-            _item(gateway_queue(route.name), envelope, messages), delay_ms=delay_ms
+            _item(submit_queue(route.channel), envelope, messages), delay_ms=delay_ms
         )
         for (_, delay_ms), (envelope, messages) in groups.items()
     ]

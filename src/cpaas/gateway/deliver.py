@@ -310,7 +310,9 @@ class RouteGateway:
 
     def _done(self, batch: Batch) -> None:
         self._buffer.drop(batch.done_items)
-        for lane, count in Counter(one.envelope.lane for one in batch.prepared).items():
+        lanes = Counter(one.envelope.lane for one in batch.prepared)
+        lanes.update(envelope.lane for envelope, _, _ in batch.deferred)
+        for lane, count in lanes.items():
             self._around.load.add(self.route.id, lane, -count)
 
     async def _resolve_doubt(self) -> None:

@@ -127,7 +127,7 @@ async def of_account(
     """An account's replies with lowest <= id < below, newest first."""
     rows: list[Any] = await connection.fetch(
         """SELECT id, channel, sender, recipient, body, keyword, action, complete, message_id,
-             received_at
+             received_at, content
            FROM inbound_message
            WHERE account_id = $1 AND id >= $2 AND id < $3 AND is_test = $4
              AND ($5::text IS NULL OR ltrim(sender, '+') = $5)

@@ -14,6 +14,7 @@ from cpaas.messages.statuses import FINAL
 from cpaas.messages.types import Finish, Note
 from cpaas.pipeline import own_ids
 from cpaas.pipeline.answers import clean
+from cpaas.pipeline.recategorise import rebook
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.pipeline.types import Answer, Receipt
 
@@ -99,7 +100,10 @@ async def apply_receipts(
         unmatched += rest
     if partial:
         whole += await _join_parts(connection, context, receipts, partial)
-    return unmatched + await _finish(connection, context, receipts, whole)
+    unmatched += await _finish(connection, context, receipts, whole)
+    if priced := [(receipts[n], message) for n, message in whole if receipts[n].category]:
+        await rebook(connection, context, priced)
+    return unmatched
 
 
 def _held(provider_id: str, answer: Answer) -> Found:

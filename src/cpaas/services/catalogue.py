@@ -34,6 +34,15 @@ CATALOGUE: tuple[Service, ...] = (
         sandbox_only=True,
     ),
     Service(
+        name="simulator-whatsapp",
+        entry="cpaas.services.simulator_whatsapp:run",
+        command=("simulate", "whatsapp"),
+        ports=("whatsapp_cloud_control_port", "whatsapp_cloud_port"),
+        health_path="/stats",
+        loopback=True,
+        sandbox_only=True,
+    ),
+    Service(
         name="simulator-rcs",
         entry="cpaas.services.simulator_rcs:run",
         command=("simulate", "rcs"),
@@ -63,6 +72,13 @@ CATALOGUE: tuple[Service, ...] = (
         entry="cpaas.services.sms:run",
         command=("serve", "cpaas-sms"),
         ports=("sms_port", "smpp_port"),
+        needs=("postgres", "cpaas-core"),
+    ),
+    Service(
+        name="cpaas-whatsapp",
+        entry="cpaas.services.whatsapp:run",
+        command=("serve", "cpaas-whatsapp"),
+        ports=("whatsapp_port",),
         needs=("postgres", "cpaas-core"),
     ),
     Service(
