@@ -5,7 +5,15 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from cpaas.reports import figures_queries as queries
-from cpaas.reports.days import begin_of, full_hour, same_hour, span, span_of_today, today
+from cpaas.reports.days import (
+    begin_of,
+    full_hour,
+    read_zone,
+    same_hour,
+    span,
+    span_of_today,
+    today,
+)
 from cpaas.reports.statement import Question, as_moment
 from cpaas.reports.types import (
     AdminCards,
@@ -21,6 +29,7 @@ from cpaas.reports.types import (
 ROWS_MAX: Final = 1_000
 ERRORS_MAX: Final = 8
 CHART_MINUTES: Final = 60
+HOURS_SHOWN: Final = 24
 _MINUTE: Final = timedelta(minutes=1)
 _EVER: Final = date(2000, 1, 1)
 
@@ -155,3 +164,21 @@ def daily(
     first = today(now, zone) - timedelta(days=days_back)
     rows = yield queries.by_day(account_id, span_of_today(now, zone, first), days_back + 2)
     return {row[0]: figures(row[1:]) for row in rows}
+
+
+def handed(now: datetime, zone: str, route_ids: list[int]) -> Question[dict[str, dict[int, int]]]:
+    """What routes were given in each of the last 24 hours, the present one included.
+
+    Hour ("14:00" in the zone), oldest first -> route id -> messages; none is left out.
+    """
+    last = full_hour(now, zone)
+    first = last - timedelta(hours=HOURS_SHOWN - 1)
+    rows = yield queries.handed_by_hour(first, last + timedelta(hours=1), zone, route_ids)
+    names = [
+        (first + timedelta(hours=number)).astimezone(read_zone(zone)).strftime("%Y-%m-%d %H:%M")
+        for number in range(HOURS_SHOWN)
+    ]
+    found: dict[str, dict[int, int]] = {name: {} for name in names}
+    for name, route_id, messages in rows:
+        found.setdefault(name, {})[route_id] = int(messages)
+    return {name[11:]: found[name] for name in names}

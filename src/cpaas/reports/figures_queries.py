@@ -191,3 +191,14 @@ def errors_of(
         """,
         (account_id or 0, begin, end, begin, end, *args, codes),
     )
+
+
+def handed_by_hour(begin: datetime, end: datetime, zone: str, route_ids: list[int]) -> Statement:
+    """Rows of "2026-11-26 14:00" in the zone, route and what was handed to it, oldest first."""
+    text, args = hours(None, begin, end, zone)
+    return Statement(
+        "SELECT to_char(hour AT TIME ZONE %s::text, 'YYYY-MM-DD HH24:MI'), route_id,"
+        f" sum(submitted)::bigint FROM {text} c WHERE route_id = ANY(%s::bigint[])"
+        " GROUP BY 1, 2 ORDER BY 1",
+        (zone, *args, route_ids),
+    )

@@ -68,7 +68,7 @@ def follow(request: HttpRequest, export_id: int) -> HttpResponse:
     found = _find(request, export_id)
     ended = not found.is_open
     job = {
-        "title": f"Messages as {found.format.upper()}",
+        "title": f"{found.kind.capitalize()} as {found.format.upper()}",
         "percent": found.percent,
         "words": f"{found.rows:,} rows, {found.percent}%",
         "ended": ended,
