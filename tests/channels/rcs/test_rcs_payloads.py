@@ -220,11 +220,6 @@ def test_fields_of_other_channels_are_refused() -> None:
     assert caught.value.field == "media.url"
 
 
-def test_variables_stand_in_square_brackets() -> None:
-    assert content.variables_of("Hi [name], [code] [name] [no way] [] [a_1") == ("name", "code")
-    assert content.variables_of("[a_1]") == ("a_1",)
-
-
 def test_paths_of_the_other_calls() -> None:
     assert revoke_path(BOT, "919812345678", "m-1") == (
         f"/v1/phones/+919812345678/agentMessages/m-1?botId={BOT}"

@@ -177,16 +177,6 @@ def check_kind(text: str, message: Message) -> None:
         _check_template(message.template)
 
 
-def variables_of(text: str) -> tuple[str, ...]:
-    """Names in square brackets, in the order in which they first stand there."""
-    names: dict[str, None] = {}
-    for piece in text.split("[")[1:]:
-        name, closed, _ = piece.partition("]")
-        if closed and name and name.replace("_", "a").isalnum() and name.isascii():
-            names[name] = None
-    return tuple(names)
-
-
 _HINT: Final = "see the documentation of the field rcs"
 
 
