@@ -27,6 +27,7 @@ from cpaas.channels.registry import CHANNELS
 from cpaas.kit.errors import InputError
 from cpaas.kit.ids import new_id
 from cpaas.messages.envelopes import VERSION, Envelope, Outgoing
+from cpaas.simulators.rcs import RcsServer, RcsSettings
 from cpaas.simulators.whatsapp import CloudServer, CloudSettings, Number
 from cpaas.snapshot.types import Identity, Route
 
@@ -164,7 +165,37 @@ async def called(rig: Rig) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-RIGS: dict[str, Callable[[], AbstractAsyncContextManager[Rig]]] = {"whatsapp": whatsapp}
+@asynccontextmanager
+async def rcs() -> AsyncIterator[Rig]:
+    server = RcsServer(RcsSettings(receipt_delay_seconds=0.01, callback_retry_seconds=()))
+    url = f"http://127.0.0.1:{await server.start()}"
+    identity = Identity(
+        2, "rcs", "+15550001000", "", 1, active=True, settings={"bot_id": "AGeCe4BMDXPH2rOC"},
+        secret=b"", accounts={1: True},
+    )  # fmt: skip
+    route = msgspec.structs.replace(
+        plain_route(1), name="rcs", channel="rcs", window_size=20,
+        settings={
+            "api_url": url, "token_url": f"{url}/oauth2/token", "response_timeout_seconds": 1
+        },
+    )  # fmt: skip
+    tools = no_tools(
+        identity=lambda _value: identity, identities=lambda _route: [identity],
+        secrets=lambda _one: {"client_secret": "secret"},
+    )  # fmt: skip
+    rig = Rig("rcs", route, {}, tools)
+    async with called(rig) as hook:
+        server.hub.configure(callback_url=hook)
+        try:
+            yield rig
+        finally:
+            await rig.link.stop(1.0)
+            await server.stop()
+
+
+RIGS: dict[str, Callable[[], AbstractAsyncContextManager[Rig]]] = {
+    "whatsapp": whatsapp, "rcs": rcs
+}  # fmt: skip
 each = pytest.mark.parametrize("made", RIGS.values(), ids=RIGS.keys())
 Made = Callable[[], AbstractAsyncContextManager[Rig]]
 
