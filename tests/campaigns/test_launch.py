@@ -8,7 +8,7 @@ import pytest
 from tests.campaigns.bureau import Bureau, bureau, table
 from tests.pipeline.accepting import PRICE
 
-from cpaas.campaigns import control, launch_queries, queries, row_queries
+from cpaas.campaigns import control, launch_queries, queries, row_queries, status_queries
 from cpaas.campaigns.launch import Launcher
 from cpaas.campaigns.launch_batch import row_of
 from cpaas.campaigns.types import Campaign, Counts, Pace, Window
@@ -351,3 +351,14 @@ async def test_another_account_reaches_nothing(here: Bureau) -> None:
     made = await here.ready(table(2))
     assert await queries.find(here.pool, here.account_id + 1, made.id) is None
     assert not await row_queries.rows(here.pool, here.account_id + 1, made.id, since=1, limit=5)
+
+
+async def test_a_restore_pauses_what_was_under_way(here: Bureau) -> None:
+    running, waiting = await here.ready(table(5)), await here.ready(table(5))
+    await start(here, running)
+    await run(here, running)
+    assert await status_queries.pause_all(here.pool, "restored", "Paused by a restore.") == 1
+    found = await here.find(running)
+    assert (found.status, found.reason_code) == ("PAUSED", "restored")
+    assert (await here.find(waiting)).status == "CREATED"
+    assert await here.pool.fetchval("SELECT campaign_id FROM campaign_halt") == running.id

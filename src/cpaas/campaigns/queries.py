@@ -60,12 +60,24 @@ async def find(
     return None if row is None else _campaign(row)
 
 
-async def account_of(connection: Any, campaign_id: int) -> int | None:
-    """Whose campaign it is: for the operator, who names it by id alone."""
-    found: int | None = await connection.fetchval(
-        "SELECT account_id FROM campaign WHERE id = $1", campaign_id
+async def account_of(connection: Any, campaign_id: int) -> tuple[int, str] | None:
+    """Whose campaign it is, id and name: for the operator, who names it by its id alone."""
+    row = await connection.fetchrow(
+        "SELECT c.account_id, coalesce(a.name, '') FROM campaign c"
+        " LEFT JOIN account a ON a.id = c.account_id WHERE c.id = $1",
+        campaign_id,
     )
-    return found
+    return None if row is None else (row[0], row[1])
+
+
+async def newest_of_all(connection: Any, *, below: int, limit: int) -> list[tuple[str, Campaign]]:
+    """(account's name, campaign) of every account, without test campaigns, newest first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS}, (SELECT name FROM account a WHERE a.id = account_id)"
+        " FROM campaign WHERE id < $1 AND NOT is_test ORDER BY id DESC LIMIT $2",
+        below, limit,
+    )  # fmt: skip
+    return [(row[-1] or "", _campaign(row[:-1])) for row in map(tuple, rows)]
 
 
 async def newest(

@@ -130,12 +130,20 @@ async def all_pages(connect: Connect, campaign: Campaign) -> AsyncIterator[list[
 
 async def csv_of(connect: Connect, campaign: Campaign, which: str) -> AsyncIterator[bytes]:
     """The rows as CSV. which: all, failed (not sent ones, too), or not_sent."""
-    names = campaign.names
-    yield _BOM + csv_bytes([[*_HEADING, *names]])
+    yield heading(campaign)
     async for found in all_pages(connect, campaign):
-        rows = [_cells(one, len(names)) for one in found if _wanted(one, which)]
-        if rows:
-            yield csv_bytes(rows)
+        yield lines(found, campaign, which)
+
+
+def heading(campaign: Campaign) -> bytes:
+    """The first line of the CSV."""
+    return _BOM + csv_bytes([[*_HEADING, *campaign.names]])
+
+
+def lines(found: Sequence[Result], campaign: Campaign, which: str) -> bytes:
+    """Rows of a page as lines of the CSV."""
+    width = len(campaign.names)
+    return csv_bytes([_cells(one, width) for one in found if _wanted(one, which)])
 
 
 def _wanted(one: Result, which: str) -> bool:

@@ -62,6 +62,16 @@ def call(
         time.sleep(0.05)
 
 
+def upload(request: HttpRequest, path: str, file: Any) -> Answer:
+    """A file as the body of a PUT, read as it goes. file: Django's, with `size` and `chunks`."""
+    token = _token(request, (account_id(request), user_id(request)))
+    headers = {
+        "Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream",
+        "Content-Length": str(file.size),
+    }  # fmt: skip
+    return _exchange("PUT", path, file.chunks(), headers)
+
+
 def _token(request: HttpRequest, who: tuple[int, int]) -> str:
     known = _tokens.get(who)
     if known is not None and known[1] > time.monotonic():
@@ -76,14 +86,18 @@ def _token(request: HttpRequest, who: tuple[int, int]) -> str:
 
 
 def _call(method: str, path: str, body: Any, token: str, once: str) -> Answer:
-    settings = runtime().settings
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     if once:
         headers["Idempotency-Key"] = once
+    data = None if body is None else msgspec.json.encode(body)
+    return _exchange(method, path, data, headers)
+
+
+def _exchange(method: str, path: str, data: Any, headers: dict[str, str]) -> Answer:
+    settings = runtime().settings
     host = settings.reachable_host.strip("[]")
     connection = http.client.HTTPConnection(host, settings.core_port, timeout=CALL_SECONDS_MAX)
     try:
-        data = None if body is None else msgspec.json.encode(body)
         connection.request(method, path, data, headers)
         got = connection.getresponse()
         found = msgspec.json.decode(got.read() or b"{}")

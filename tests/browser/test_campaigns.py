@@ -1,0 +1,90 @@
+"""A campaign by clicking: the customer makes, checks and starts it; the operator watches."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.browser.console import Copy
+
+Visit = Any
+
+
+@pytest.fixture
+def sender(copy: Copy, customer: dict[str, Any]) -> dict[str, Any]:
+    """The customer with an approved sender and a price."""
+    copy.platform.cpaas(
+        "sender", "create", "MYBRAND", "--account", customer["name"], "--channel", "sms",
+        "--approve",
+    )  # fmt: skip
+    copy.platform.cpaas("price", "set", "--account", customer["name"], "--channel", "sms", "0.12")
+    return customer
+
+
+def test_from_the_file_to_the_result(
+    copy: Copy, visit: Visit, sender: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "offer.csv"
+    rows = "".join(f"+9196{n:08d},Person {n}\n" for n in range(20))
+    file.write_text(f"phone,name\n{rows}12,Bob\n+919600000000,again\n")
+    portal = visit("portal").log_in(sender["username"])
+    page = portal.page
+    portal.go("/campaigns/")
+    assert "No campaigns yet" in portal.text()
+    portal.check()
+    page.get_by_role("link", name="New campaign").click()
+    page.get_by_label("Campaign name").fill("Diwali offer")
+    page.get_by_label("File").set_input_files(str(file))
+    page.get_by_label("Message", exact=True).fill("Hello {{name}}, see our FREE offer")
+    portal.check()
+    page.get_by_role("button", name="Check the rows").click()
+    page.get_by_role("heading", name="Campaign Intelligence").wait_for(timeout=40_000)
+    said = portal.text()
+    assert "20 of 22 rows are valid; 1 bad, 1 duplicates." in said
+    assert "Hello Person 0, see our FREE offer" in said
+    assert "It uses words that lure" in said
+    assert "Predicted delivery" in said
+    portal.check()
+    portal.shoot("portal-campaign-checks")
+    page.get_by_role("button", name="Start for ₹2.4000").click()
+    page.locator("#confirm").get_by_role("button", name="Start for ₹2.4000").click()
+    page.locator(".badge", has_text="COMPLETED").wait_for(timeout=60_000)
+    assert "COMPLETED · 1 failed" in portal.text()
+    portal.check()
+    portal.shoot("portal-campaign")
+    with page.expect_download() as waited:
+        page.get_by_role("link", name="All results").click()
+    lines = Path(waited.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 23
+    assert lines[1].startswith("2,+919600000000,DELIVERED")
+    admin = visit("admin").log_in(copy.admin("watches-campaigns"))
+    admin.go("/campaigns/")
+    said = admin.text()
+    for word in (
+        "Campaign Name", "Account", "Channel", "Status", "Total Records", "Processed", "Failed",
+        "Diwali offer", sender["name"], "SMS", "COMPLETED",
+    ):  # fmt: skip
+        assert word in said or word.upper() in said, word
+    admin.check()
+    admin.shoot("admin-campaigns")
+    admin.page.get_by_role("link", name="Diwali offer").first.click()
+    admin.page.get_by_role("heading", name="Errors by reason").wait_for()
+    admin.check()
+
+
+def test_the_operator_stops_what_runs(
+    copy: Copy, visit: Visit, sender: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "slow.csv"
+    file.write_text("phone\n" + "".join(f"+9195{n:08d}\n" for n in range(200)))
+    made = copy.platform.cpaas(
+        "campaign", "create", str(file), "--text", "hello", "--account", sender["name"],
+        "--rate", "2", "--start",
+    )  # fmt: skip
+    admin = visit("admin").log_in(copy.admin("stops-campaigns"))
+    page = admin.page
+    admin.go(f"/campaigns/{made['id']}/")
+    for word, status in (("Pause", "PAUSED"), ("Resume", "PROCESSING"), ("Cancel", "CANCELLED")):
+        page.get_by_role("button", name=word).click()
+        page.locator("#confirm").get_by_role("button", name=word).click()
+        page.locator(".badge", has_text=status).wait_for(timeout=20_000)
+    admin.check()
