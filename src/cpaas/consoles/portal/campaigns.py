@@ -181,7 +181,7 @@ def _checks(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         return found | {"not_ready": told.detail}
     known = told.body
     return found | {
-        "known": known, "cards": _intelligence(campaign, known), "spam": known["spam"],
+        "known": known, "cards": _intelligence(known), "spam": known["spam"],
         "enough": known["missing"] == "0.0000", "sendable": known["messages"] > 0,
         "refused": sorted(known["refused"].items()), "price": _money(known["cost"]),
         "missing": _money(known["missing"]),
@@ -193,7 +193,7 @@ def _money(text: str) -> str:
     return f"{sign}{text}" if sign else f"{text} {runtime().settings.currency}"
 
 
-def _intelligence(campaign: Campaign, known: dict[str, Any]) -> list[Card]:
+def _intelligence(known: dict[str, Any]) -> list[Card]:
     delivery = known["delivery"]
     share = formats.DASH if delivery["share"] is None else f"{100 * delivery['share']:.1f}%"
     ends = known["finishes_at"]
