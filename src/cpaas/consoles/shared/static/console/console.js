@@ -84,6 +84,15 @@
     if (navigator.clipboard) navigator.clipboard.writeText(text.trim()).then(done);
   }
 
+  // While a question is open nothing replaces the form that it is about.
+  const asking = () => document.getElementById("confirm")?.open;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (asking()) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (asking()) event.detail.shouldSwap = false;
+  });
+
   // A form with data-confirm asks first, and says what will happen.
   document.addEventListener("submit", (event) => {
     const form = event.target;
