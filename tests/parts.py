@@ -66,6 +66,13 @@ PARTS: dict[str, Part] = {
     "espeak-ng": Part(_program("espeak-ng"), "apt-get install espeak-ng"),
     "mount": Part(_may_mount, "run as root with leave to mount (in a container: --privileged)"),
     "playwright": Part(_module("playwright"), "pip install -r requirements-dev.lock"),
+    "jasmin": Part(
+        lambda: (
+            bool(os.environ.get("CPAAS_TEST_JASMIN_PYTHON")) and bool(shutil.which("redis-server"))
+        ),
+        "apt-get install redis-server rabbitmq-server; python3 -m venv J && J/bin/pip install"
+        " jasmin==0.11.0; CPAAS_TEST_JASMIN_PYTHON=$PWD/J/bin/python",
+    ),
     "twilio": Part(_module("twilio"), "pip install -r requirements-dev.lock"),
     # Without what they ask for: a small model needs neither a compiler nor a graphics card.
     "language-model": Part(

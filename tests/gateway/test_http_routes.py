@@ -237,17 +237,17 @@ async def test_kannels_bearerbox_as_the_carrier(dsn: str, tmp_path: Path) -> Non
                 texts = ("Hello [€] & co", "नमस्ते 😀 100 %d", "A long one [€] " * 20, "नमस्ते " * 30)
                 before = len(smsc.messages())
                 for number, text in enumerate(texts):
-                    await _send_text(world, text, f"+44790000{long[:1] == 'w':d}0{number}0")
+                    await send_text(world, text, f"+44790000{long[:1] == 'w':d}0{number}0")
                 await world.settled(DELIVERED=len(texts))
                 arrived = {one.text for one in smsc.messages()[before:]}
                 assert arrived == set(texts)
             await world.pool.execute("DELETE FROM message")
-            await _send_text(world, "fails", "+999000000002")
+            await send_text(world, "fails", "+999000000002")
             await world.settled(FAILED=1)
             world.credentials["password"] = "wrong"
             made = route("kannel", box.send_port)
             world.configure(msgspec.structs.replace(made, system_id="other"))
-            await _send_text(world, "not let in", "+447900000009")
+            await send_text(world, "not let in", "+447900000009")
 
             async def told() -> bool:
                 return any("Authorization failed" in one.last_error for one in world.host.states)
@@ -258,7 +258,7 @@ async def test_kannels_bearerbox_as_the_carrier(dsn: str, tmp_path: Path) -> Non
         await smsc.stop()
 
 
-async def _send_text(world: Gateway, text: str, to: str) -> bool:
+async def send_text(world: Gateway, text: str, to: str) -> bool:
     from cpaas.broker import embedded
     from cpaas.broker.base import NewItem
     from cpaas.messages.envelopes import pack

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 
 from cpaas.api.context import Api, ApiRequest
 from cpaas.api.doors.access import Access, Guest
+from cpaas.api.problem import ProblemError
 from cpaas.api.submit import Door
 from cpaas.kit.guard import GuardError, parse_url
 from cpaas.kit.log import get_logger
@@ -30,6 +31,12 @@ class Desk:
     def __init__(self, request: ApiRequest, state: State) -> None:
         self.api: Api = state.api
         self.door: Door = state.door
+        if not self.api.snapshots.confirmed:
+            # A password that was changed must not live on.
+            raise ProblemError(
+                503, "unavailable", "The configuration cannot be confirmed; try again.",
+                retry_after=1,
+            )  # fmt: skip
         access = getattr(state, "access", None)
         if access is None:
             access = state.access = Access()
