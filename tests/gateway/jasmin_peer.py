@@ -109,7 +109,7 @@ def jasmin(folder: Path, smsc_port: int) -> Iterator[Jasmin]:
         processes.append(_spawn(jasmind, folder))
         for port in (made.http, made.smpp, made.ports["jcli"]):
             _wait(port, processes[-1])
-        made.told(
+        said = made.told(
             [
                 "group -a",
                 "gid g",
@@ -121,7 +121,7 @@ def jasmin(folder: Path, smsc_port: int) -> Iterator[Jasmin]:
                 f"uid {USER}",
                 "ok",
                 "smppccm -a",
-                "cid up",
+                "cid carrier",
                 "host 127.0.0.1",
                 f"port {smsc_port}",
                 "username me",
@@ -132,12 +132,15 @@ def jasmin(folder: Path, smsc_port: int) -> Iterator[Jasmin]:
                 "ok",
                 "mtrouter -a",
                 "type defaultroute",
-                "connector smppc(up)",
+                "connector smppc(carrier)",
                 "rate 0.0",
                 "ok",
-                "smppccm -1 up",
+                "smppccm -1 carrier",
             ]
         )
+        # Its command line answers mistakes in words and goes on.
+        assert "Error" not in said, said
+        assert "Failed" not in said, said
         yield made
     finally:
         for process in reversed(processes):
