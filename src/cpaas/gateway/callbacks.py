@@ -104,10 +104,11 @@ class Callbacks:
 
     async def _own_page(self, request: web.Request) -> web.Response:
         found = self._page(request.method, request.path)
-        if found is None:
-            return web.json_response({"code": "not_found"}, status=404)
-        status, kind, body = found
-        return web.Response(status=status, body=body, headers={"content-type": kind})
+        status, kind, body = found or (404, "application/json", b'{"code":"not_found"}')
+        answer = web.Response(status=status, body=body, headers={"content-type": kind})
+        # Whoever asks how the service is asks once, and may read to the end.
+        answer.force_close()
+        return answer
 
     async def _serve(self, request: web.Request) -> web.Response:
         route = self._route(request.match_info["route"], request.match_info["token"])
