@@ -1,7 +1,6 @@
 """Report Summary: a period per account, channel, route, country or time, against the one before."""
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -11,33 +10,26 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from cpaas.accounts import editing_queries
-from cpaas.consoles.shared import cells, charts, formats
+from cpaas.consoles.shared import cells, formats, summary
 from cpaas.consoles.shared import queries as console_queries
-from cpaas.consoles.shared.charts import Chart, Series
 from cpaas.consoles.shared.filters import Choice, Filters
 from cpaas.consoles.shared.overview import CHANNEL_NAMES, Card
 from cpaas.consoles.shared.runtime import acting, change, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
+from cpaas.consoles.shared.summary import Named
 from cpaas.consoles.shared.table import Column, Row, Table
 from cpaas.kit.errors import InputError
 from cpaas.reports import export
 from cpaas.reports.export_types import Export
 from cpaas.reports.statement import ask
 from cpaas.reports.summary import TIMES, summarise
-from cpaas.reports.types import By, Figures, Summary, SummaryRow
+from cpaas.reports.types import By, Summary, SummaryRow
 from cpaas.routes import queries as route_queries
 
 BY: Final = (
     ("account", "Per account"), ("channel", "Per channel"), ("route", "Per route"),
     ("country", "Per country"), ("day", "Per day"), ("hour", "Per hour"),
 )  # fmt: skip
-_HEADINGS: Final = {
-    "account": "Account", "channel": "Channel", "route": "Route", "country": "Country",
-    "day": "Day", "hour": "Hour",
-}  # fmt: skip
-#: as many bars are drawn; the table has them all.
-BARS_MAX: Final = 62
-Named = Callable[[str], str]
 
 
 def report_summary(request: HttpRequest) -> HttpResponse:
@@ -60,17 +52,10 @@ def report_summary(request: HttpRequest) -> HttpResponse:
     named = _namer(by, dict(accounts), routes)
     page |= {
         "cards": _cards(found), "table": _table(found, named), "more": found.more,
-        "chart": _chart(found, named) if found.rows else None,
-        "before": _days_before(found),
+        "chart": summary.chart(found, named) if found.rows else None,
+        "before": summary.days_before(found),
     }  # fmt: skip
     return render(request, "admin_console/report_summary.html", page)
-
-
-def _days_before(found: Summary) -> str:
-    """The period that it is compared with."""
-    first = found.since - (found.until - found.since)
-    last = found.since - timedelta(days=1)
-    return f"{last:%d %b %Y}" if first == last else f"{first:%d %b} to {last:%d %b %Y}"
 
 
 async def _names(connection: Any) -> tuple[list[tuple[int, str]], dict[int, str]]:
@@ -103,57 +88,19 @@ def _cards(found: Summary) -> list[Card]:
     now, before, currency = found.total, found.total_before, runtime().settings.currency
     margin = now.net_micro - now.carrier_cost_micro
     return [
-        _card("Messages", now.accepted, before.accepted, formats.count(now.accepted)),
-        _rate_card(now, before),
-        _card("Revenue", now.net_micro, before.net_micro, formats.amount(now.net_micro, currency)),
-        _card("Margin", margin, before.net_micro - before.carrier_cost_micro,
-              formats.amount(margin, currency)),
+        summary.card("Messages", now.accepted, before.accepted, formats.count(now.accepted)),
+        summary.rate_card(now, before),
+        summary.card("Revenue", now.net_micro, before.net_micro,
+                     formats.amount(now.net_micro, currency)),
+        summary.card("Margin", margin, before.net_micro - before.carrier_cost_micro,
+                     formats.amount(margin, currency)),
     ]  # fmt: skip
-
-
-def _card(label: str, now: int, before: int, value: str) -> Card:
-    words, tone = _difference(now, before)
-    aside = "on the period before" if words else "nothing in the period before"
-    return Card(label, value, change=words, tone=tone, aside=aside)
-
-
-def _rate_card(now: Figures, before: Figures) -> Card:
-    rate, earlier = now.success_rate, before.success_rate
-    if rate is None:
-        return Card("Success Rate", formats.DASH, aside="after the first receipt")
-    points = "" if earlier is None else f"{100 * (rate - earlier):+.1f} pts".replace("-", "−")
-    tone = "bad-text" if points.startswith("−") else "ok-text"
-    aside = f"{formats.count(now.delivered)} of {formats.count(now.submitted)}"
-    return Card("Success Rate", f"{100 * rate:.1f}%", change=points, tone=tone, aside=aside)
-
-
-def _difference(now: int, before: int) -> tuple[str, str]:
-    if not before:
-        return "", ""
-    percent = 100 * (now - before) / abs(before)
-    return f"{percent:+.1f}%".replace("-", "−"), "ok-text" if percent >= 0 else "bad-text"
-
-
-def _chart(found: Summary, named: Named) -> Chart:
-    rows = found.rows[:BARS_MAX]
-    sums = [one.figures for one in rows]
-    sets = [
-        Series("Delivered", [one.delivered for one in sums], charts.GREEN, "is-ok"),
-        Series("In flight", [one.in_flight for one in sums], charts.AMBER, "is-wait"),
-        Series("Failed", [one.undelivered for one in sums], charts.RED, "is-bad"),
-    ]
-    total = found.total
-    return Chart(
-        kind="bar", labels=[named(one.key)[-16:] for one in rows], series=sets, ticks=12,
-        said=f"{total.accepted} messages, {total.delivered} delivered,"
-             f" {total.undelivered} failed.",
-    )  # fmt: skip
 
 
 def _table(found: Summary, named: Named) -> Table:
     return Table(
         columns=[
-            Column(_HEADINGS[found.by], wide=True), Column("Messages", right=True),
+            Column(summary.HEADINGS[found.by], wide=True), Column("Messages", right=True),
             Column("Change", right=True), Column("Delivered", right=True),
             Column("Success Rate"), Column("Failed", right=True), Column("Revenue", right=True),
             Column("Carrier cost", right=True), Column("Margin", right=True),
@@ -170,7 +117,7 @@ def _row(one: SummaryRow, by: str, named: Named) -> Row:
     now, before = sums.accepted, one.before.accepted
     if by == "route":
         now, before = sums.submitted, one.before.submitted
-    words, _ = _difference(now, before)
+    words, _ = summary.difference(now, before)
     rate = sums.success_rate
     return Row(
         [
