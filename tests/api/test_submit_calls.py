@@ -71,7 +71,7 @@ def test_started_minutes_are_used(seconds: int, reserved: int, used: int) -> Non
         ({"text": "x" * 3_001}, "text", "at most 3000"),
         ({"text": "Hi", "voice": {"audio_url": "https://a.example/x.wav"}}, "text", "not both"),
         ({"voice": {"audio_url": "ftp://a.example/x.wav"}}, "voice.audio_url", "https://"),
-        ({"text": "Hi", "channel": "sms", "voice": {}}, "voice", "belongs to the channel voice"),
+        ({"text": "Hi", "channel": "sms", "voice": {"repeat": 2}}, "voice", "voice"),
         ({"text": "Hi", "from": "+911140000009"}, "from", "sender"),
     ],
 )

@@ -28,6 +28,7 @@ from cpaas.kit.errors import InputError
 from cpaas.kit.ids import new_id
 from cpaas.messages.envelopes import VERSION, Envelope, Outgoing
 from cpaas.simulators.rcs import RcsServer, RcsSettings
+from cpaas.simulators.voice import CallProvider, ProviderSettings
 from cpaas.simulators.whatsapp import CloudServer, CloudSettings, Number
 from cpaas.snapshot.types import Identity, Route
 
@@ -152,6 +153,27 @@ async def whatsapp() -> AsyncIterator[Rig]:
 
 
 @asynccontextmanager
+async def voice() -> AsyncIterator[Rig]:
+    provider = CallProvider(ProviderSettings(accounts={"AC1": "token"}))
+    port = await provider.start()
+    route = msgspec.structs.replace(
+        plain_route(1), name="calls", channel="voice", dialect="http", system_id="AC1",
+        window_size=20,
+        settings={"base_url": f"http://127.0.0.1:{port}", "timeout_seconds": 1},
+    )  # fmt: skip
+    where: list[str] = []
+    tools = no_tools(callback_url=lambda _route: where[0])
+    rig = Rig("voice", route, {"password": "token"}, tools)
+    async with called(rig) as url:
+        where.append(url)
+        try:
+            yield rig
+        finally:
+            await rig.link.stop(1.0)
+            await provider.stop()
+
+
+@asynccontextmanager
 async def called(rig: Rig) -> AsyncIterator[str]:
     """The address at which the rig hears its carrier."""
     app = web.Application()
@@ -194,7 +216,7 @@ async def rcs() -> AsyncIterator[Rig]:
 
 
 RIGS: dict[str, Callable[[], AbstractAsyncContextManager[Rig]]] = {
-    "whatsapp": whatsapp, "rcs": rcs
+    "whatsapp": whatsapp, "rcs": rcs, "voice": voice
 }  # fmt: skip
 each = pytest.mark.parametrize("made", RIGS.values(), ids=RIGS.keys())
 Made = Callable[[], AbstractAsyncContextManager[Rig]]

@@ -71,7 +71,8 @@ def test_without_the_sandbox_no_simulator_runs() -> None:
     settings = load({"CPAAS_SANDBOX": "off"})
     names = [row.name for row in catalogue.active(settings)]
     assert names == [
-        "cpaas-core", "cpaas-sms", "cpaas-whatsapp", "cpaas-voice", "cpaas-admin", "cpaas-portal"
+        "cpaas-core", "cpaas-sms", "cpaas-whatsapp", "cpaas-rcs", "cpaas-voice", "cpaas-admin",
+        "cpaas-portal",
     ]  # fmt: skip
 
 
@@ -79,4 +80,5 @@ def test_urls_of_what_exists() -> None:
     settings = load({"CPAAS_HOST": "0.0.0.0", "CPAAS_CORE_PORT": "9000"})
     assert catalogue.url("cpaas-core", settings) == "http://127.0.0.1:9000"
     assert catalogue.url("cpaas-admin", settings) == "http://127.0.0.1:8087"
-    assert catalogue.url("cpaas-voice", settings) is None
+    assert catalogue.url("cpaas-voice", settings) == "http://127.0.0.1:8085"
+    assert catalogue.url("cpaas-fax", settings) is None

@@ -45,7 +45,7 @@ class CallProvider:
         app.router.add_get(f"{base}/Calls/{{sid}}.json", self._fetch)
         app.router.add_post(f"{base}/Calls/{{sid}}.json", self._change)
         app.router.add_get("/stats", self._stats)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
         await site.start()
