@@ -196,7 +196,7 @@ SCREEN = Screen(
     title="Monitoring",
     icon="monitor_heart",
     slug="monitoring",
-    group="System",
+    group="Platform",
     pages=[
         Page("", monitoring, "home"),
         Page("dead-letters/", monitoring_letters.letters, "letters"),
