@@ -43,6 +43,49 @@ def test_a_handset_without_rcs_gets_an_sms(sandbox: Platform, key: str) -> None:
     assert Decimal(sandbox.message(key, sent["id"])["price"]) == 0
 
 
+def test_rcs_then_whatsapp_then_sms(sandbox: Platform, key: str) -> None:
+    steps = [
+        {"channel": "whatsapp", "text": "by WhatsApp"},
+        {"channel": "sms", "from": "SANDBX", "text": "by SMS"},
+    ]
+    sent = sandbox.send(key, channel="rcs", to=PLAIN_PHONE, text="Hello", fallback=steps)
+    sandbox.becomes(key, sent["id"], "REJECTED")
+
+    def tried(number: int) -> str:
+        found = until(lambda: sandbox.message(key, sent["id"])["fallback"][number]["message_id"])
+        return str(found)
+
+    # Free text outside the window, which WhatsApp does not take.
+    refused = sandbox.becomes(key, tried(0), "REJECTED")
+    assert (refused["channel"], refused["error_code"]) == ("whatsapp", "no_conversation")
+    arrived = sandbox.becomes(key, tried(1), "DELIVERED")
+    assert (arrived["channel"], arrived["text"]) == ("sms", "by SMS")
+
+
+def test_rich_content_goes_by_the_api(sandbox: Platform, key: str) -> None:
+    card = {
+        "title": "Sale",
+        "media": {"url": "https://cdn.example/a.png", "height": "tall"},
+        "suggestions": [{"type": "url", "text": "Shop", "url": "https://shop.example/"}],
+    }
+    chips = [{"type": "reply", "text": "Yes", "postback": "yes"}]
+    bodies: list[dict[str, Any]] = [
+        {"text": "Pick", "rcs": {"suggestions": chips}},
+        {"rcs": {"card": card, "suggestions": chips}},
+        {"rcs": {"carousel": {"cards": [card, card]}}},
+        {"media": {"type": "document", "url": "https://cdn.example/a.pdf"}},
+    ]
+    for body in bodies:
+        sent = sandbox.send(key, channel="rcs", to="+919833334444", **body)
+        assert (sent["segments"], Decimal(sent["price"])) == (1, Decimal("0.25"))
+        sandbox.becomes(key, sent["id"], "DELIVERED")
+    kept = hub(sandbox, "/messages?msisdn=%2B919833334444")["messages"]
+    assert [one["kind"] for one in kept] == ["text", "richCard", "richCard", "contentInfo"]
+    wrong = {"channel": "rcs", "to": "+919833334444", "rcs": {"card": {"title": "a" * 201}}}
+    status, problem = sandbox.call("POST", "/v1/messages", wrong, key=key)
+    assert (status, problem["errors"][0]["field"]) == (422, "rcs.card.title")
+
+
 def test_silence_is_followed_by_an_sms_and_taken_back(sandbox: Platform, key: str) -> None:
     step = {"channel": "sms", "from": "SANDBX", "text": "by SMS", "after_seconds": 5}
     sent = sandbox.send(key, channel="rcs", to="+999000000006", text="Hello", fallback=[step])
