@@ -273,7 +273,14 @@ async def test_an_approved_template_is_reviewed_by_meta_and_sent(dsn: str, home:
             rows = await world.pool.fetch("SELECT carrier_status FROM template_version")
             return {row[0] for row in rows} == {"approved", "rejected"}
 
-        await until(decided)
+        async def say() -> object:
+            rows = await world.pool.fetch(
+                "SELECT status, carrier_status, carrier_reason, carrier_asked_at"
+                " FROM template_version"
+            )
+            return [tuple(row) for row in rows], list(world.cloud.templates.values())
+
+        await until(decided, 20, say)
         row = await world.pool.fetchrow(
             "SELECT status, reason, carrier_account, carrier_id FROM template_version"
             " WHERE template_id = $1", made["reject_me"],

@@ -21,6 +21,9 @@ from cpaas.templates.types import CarrierWord, TemplateRow
 
 IDLE_SECONDS: Final = 2.0
 AT_ONCE: Final = 5
+#: how long a verdict waits for the answer that names its template.
+ANSWER_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.2
 _log = get_logger(__name__)
 
 #: hands one over; None = it cannot be now.
@@ -71,15 +74,34 @@ class Reviews:
             await self._told(row.account_id, row.id, row.version.number, word)
 
     async def notices(self, _route: Route, notices: Sequence[TemplateNotice]) -> None:
-        """Takes over what webhooks tell; what is no template of ours is passed over."""
+        """Takes over what webhooks tell; what is no template of ours is passed over.
+
+        Errors: TimeoutError when it is not known yet whose it is.
+        """
         for one in notices:
-            async with self._pool.acquire() as connection:
-                found = await queries.by_carrier_id(connection, self._channel, one.carrier_id)
+            found = await self._known(one)
             if found is None:
                 _log.info("template_not_ours", name=one.name, carrier_id=one.carrier_id)
                 continue
             word = CarrierWord(one.status, one.carrier_id, one.reason, one.category)
             await self._told(*found, word)
+
+    async def _known(self, notice: TemplateNotice) -> tuple[int, int, int] | None:
+        """Which version a notice is about; None = none of ours.
+
+        A verdict may be quicker than the answer that names the template. Errors: TimeoutError,
+        upon which the carrier tells it again.
+        """
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while True:
+                async with self._pool.acquire() as connection:
+                    under_way = await queries.is_under_way(connection, self._channel, notice.name)
+                    found = await queries.by_carrier_id(
+                        connection, self._channel, notice.carrier_id
+                    )
+                if found is not None or not under_way:
+                    return found
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _told(
         self, account_id: int, template_id: int, number: int, said: CarrierWord

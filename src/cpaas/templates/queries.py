@@ -291,6 +291,18 @@ async def by_carrier_id(
     return None if row is None else (row[0], row[1], row[2])
 
 
+async def is_under_way(connection: Any, channel: str, name: str) -> bool:
+    """Whether a template of this name is being handed over: its carrier's id is not known yet."""
+    found = await connection.fetchval(
+        """SELECT 1 FROM template_version v JOIN template t ON t.id = v.template_id
+           WHERE t.channel = $1 AND t.name = $2 AND v.carrier_status = 'pending'
+             AND v.carrier_id = ''
+             AND v.carrier_asked_at > now() - interval '10 minutes' LIMIT 1""",
+        channel, name,
+    )  # fmt: skip
+    return found is not None
+
+
 async def wants_event(connection: Any, account_id: int, event_type: str) -> bool:
     """Whether the account's endpoint asked for events of this type."""
     found = await connection.fetchval(

@@ -118,14 +118,16 @@ def _header(made: Template, found: list[dict[str, Any]]) -> None:
 
 def _buttons(made: Template, found: list[dict[str, Any]]) -> None:
     buttons = (made.part("BUTTONS") or {}).get("buttons") or []
-    given = {str(one.get("index")): one for one in found if one.get("type") == "button"}
+    given = {
+        str(one.get("index")): one for one in found if str(one.get("type")).lower() == "button"
+    }
     for number, button in enumerate(buttons):
         kind = button.get("type")
         needs = kind in ("OTP", "COPY_CODE") or "{{" in str(button.get("url", ""))
         one = given.pop(str(number), None)
         if needs and (one is None or not one.get("parameters")):
             raise BodyError(132000, f"button {number} needs a value")
-        if one is not None and kind in ("URL", "OTP") and one.get("sub_type") != "url":
+        if one is not None and kind in ("URL", "OTP") and str(one.get("sub_type")).lower() != "url":
             raise BodyError(132012, f"button {number}: sub_type must be url")
     if given:
         raise BodyError(132012, f"the template has no button {min(given)}")
@@ -133,7 +135,8 @@ def _buttons(made: Template, found: list[dict[str, Any]]) -> None:
 
 def _parameters(found: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     for one in found:
-        if one.get("type") == kind:
+        # In capitals or not: clients write both.
+        if str(one.get("type")).lower() == kind:
             return [value for value in one.get("parameters") or [] if isinstance(value, dict)]
     return []
 
