@@ -89,5 +89,6 @@ SCREEN = Screen(
     title="Blacklist",
     icon="block",
     slug="blacklist",
+    group="Account",
     pages=[Page("", blacklist, "home"), Page("deed/", deed, "deed", MAY_BLOCK)],
 )
