@@ -61,6 +61,6 @@ def test_an_identity_is_added_given_and_taken(
     admin.shoot("admin-user-channels")
     page.get_by_role("link", name=number).click()
     page.wait_for_load_state("load")
-    page.get_by_role("button", name=f"Take it from {customer['name']}").click()
+    page.get_by_role("button", name=f"Take back from {customer['name']}").click()
     page.wait_for_load_state("load")
     assert f"{customer['name']} no longer sends from {number}." in admin.text()
