@@ -270,7 +270,10 @@ async def test_an_approved_template_is_reviewed_by_meta_and_sent(dsn: str, home:
                 await decide.approve(connection, world.account_id, made[name], actor="admin")
 
         async def decided() -> bool:
-            rows = await world.pool.fetch("SELECT carrier_status FROM template_version")
+            rows = await world.pool.fetch(
+                "SELECT carrier_status FROM template_version WHERE template_id = any($1)",
+                list(made.values()),
+            )  # fmt: skip
             return {row[0] for row in rows} == {"approved", "rejected"}
 
         async def say() -> object:
