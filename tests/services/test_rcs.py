@@ -1,15 +1,12 @@
 """RCS whole: outcomes, answers that never come, replies, templates; over real sockets."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.gateway.harness import until
 from tests.services.rcs_world import RcsWorld, rcs_world
 
 from cpaas.cli.sandbox_rcs import BOT, BOT_ID
-from cpaas.templates import decide, edit
-from cpaas.templates.types import Content, NewTemplate
 
 OUTCOMES = {
     "01": ("DELIVERED", ""), "02": ("FAILED", "undeliverable"),
@@ -100,36 +97,3 @@ async def test_free_content_waits_for_a_conversation_where_the_route_says_so(
 
         await until(opened)
         await world.ends(await world.send("+919811112222"), "DELIVERED")
-
-
-async def test_a_template_goes_to_the_hub_and_then_in_messages(dsn: str, home: Path) -> None:
-    async with rcs_world(dsn, home, any_template=False, approve_seconds=0) as world:
-        new = NewTemplate("rcs", "hello", Content("Hello {{name}}"))
-        async with world.pool.acquire() as connection, connection.transaction():
-            one = await edit.create(connection, world.account_id, new, actor="t")
-            await edit.submit(connection, world.account_id, one, actor="t")
-            await decide.approve(connection, world.account_id, one, actor="admin:1")
-
-        async def handed_in() -> Any:
-            return await world.pool.fetchval("SELECT carrier_id FROM template_version")
-
-        await until(handed_in)
-        # Its next look is a minute away.
-        await world.pool.execute(
-            "UPDATE template_version SET carrier_asked_at = now() - interval '2 minutes'"
-        )
-
-        async def approved() -> bool:
-            said = await world.pool.fetchval("SELECT carrier_status FROM template_version")
-            return bool(said == "approved")
-
-        await until(approved)
-        await world.reload()
-        [sent] = await world.send(
-            "+919811112222", text="", template="hello", variables={"name": "Asha"}
-        )
-        [row] = await world.ends([sent], "DELIVERED")
-        assert row["body"] == "Hello Asha"
-        assert world.hub.messages()[0].content == {
-            "templateMessage": {"templateCode": "hello", "customParams": '{"name":"Asha"}'}
-        }
