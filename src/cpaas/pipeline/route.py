@@ -77,6 +77,7 @@ class Router:
         self._holds = Holds(load)
         self._planners = Planners(channel)
         self._takes = 0
+        self._accounts = 1
         self._routes: list[Route] = []
         self._short: list[str] = []
         self._more = False
@@ -116,7 +117,9 @@ class Router:
         self._routes = routes
         await self._resync(routes)
         moved = False
-        for chunk in _chunks(await self._take()):
+        items = await self._take()
+        self._accounts = len({item.account_id for item in items})
+        for chunk in _chunks(items):
             moved |= await self._route(snapshot, chunk)
         return moved
 
@@ -206,7 +209,10 @@ class Router:
         tries = 0
         while True:
             tries += 1
-            sorter = Sorter(snapshot, self._load, self._channel, self._clock_us(), self._planners)
+            sorter = Sorter(
+                snapshot, self._load, self._channel, self._clock_us(), self._planners,
+                accounts=self._accounts,
+            )  # fmt: skip
             try:
                 async with self._pool.acquire() as connection:
                     await self._commit(connection, sorter, work)

@@ -87,9 +87,16 @@ class Holds:
                 self._held[key] = self._ended.pop(key)
             else:
                 held.cautious -= 1
+        # All that wait for one route's room try again together: who came alone would take it.
+        over = {
+            (held.route.id if held.route else 0, *key[1:])
+            for key, held in self._held.items()
+            if held.until <= now or self._drained(held)
+        }
         for key, held in list(self._held.items()):
             drained = self._drained(held)
-            if held.until <= now or drained:
+            together = held.route is not None and (held.route.id, *key[1:]) in over
+            if held.until <= now or drained or together:
                 del self._held[key]
                 if held.route is not None:
                     held.seconds = HELD_SECONDS if drained else held.seconds
@@ -101,13 +108,16 @@ class Holds:
         return [account_id for account_id, is_otp in self._held if is_otp == otp]
 
     def most(self, items: int, *, otp: bool) -> int:
-        """How many items may be taken in this turn, of all the other accounts together."""
+        """How many items may be taken in this turn, of all the other accounts together.
+
+        As many as there is room for, and one of each account that waited for it.
+        """
         rooms = [
             self._load.room(held.route, held.lane) // held.messages
             for (_, is_otp), held in self._ended.items()
             if is_otp == otp and held.route is not None
         ]
-        return max(1, min([items, *rooms]))
+        return max(1, min(items, max(len(rooms), min(rooms)))) if rooms else items
 
     def _drained(self, held: _Held) -> bool:
         return held.route is not None and self._load.drained(held.route, held.lane)

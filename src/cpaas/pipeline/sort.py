@@ -39,8 +39,10 @@ class Sorter:
     """Collects what one transaction of the route step shall do."""
 
     def __init__(
-        self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int, planners: Planners
-    ) -> None:
+        self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int, planners: Planners,
+        *, accounts: int = 1,
+    ) -> None:  # fmt: skip
+        """`accounts`: of how many accounts there is something in this turn."""
         self.snapshot = snapshot
         self.now_us = now_us
         #: what the blacklist says of the numbers that were asked.
@@ -61,6 +63,10 @@ class Sorter:
         self._open: dict[tuple[int, str, bool, int, bool, Plan], Envelope] = {}
         self._routed: list[tuple[str, Envelope]] = []
         self._planners = planners
+        self._accounts = accounts
+        # By route and lane the room at the beginning; by account, too, what it was given of it.
+        self._rooms: dict[tuple[int, str], int] = {}
+        self._given: dict[tuple[int, str, int], int] = {}
 
     @property
     def published(self) -> list[NewItem]:
@@ -115,8 +121,10 @@ class Sorter:
             if is_full:
                 self._publish_rest(envelope, messages, REST_DELAY_MS)
                 continue
-            most = self._piece(plan)
-            self._publish(envelope, plan, messages[:most])
+            # Another group of the item may have used up its part meanwhile.
+            most = max(0, self._piece(plan, envelope))
+            if most:
+                self._publish(envelope, plan, messages[:most])
             if len(messages) > most:
                 # In its old place: what others wait for is their turn, not the end of a list.
                 aged_ms = (messages[0].created_us - self.now_us) // 1000
@@ -211,7 +219,8 @@ class Sorter:
     def _is_full(self, plan: Plan, envelope: Envelope) -> bool:
         route = self.snapshot.routes[plan.route_ids[0]]
         if self._load.room(route, envelope.lane) > 0:
-            return False
+            # Its share of this turn is used up: the rest waits for the next one.
+            return self._piece(plan, envelope) <= 0
         self.full.append((envelope, route))
         return True
 
@@ -231,10 +240,23 @@ class Sorter:
         open_one.messages.extend(messages)
         self._load.add(route.id, envelope.lane, len(messages))
         self._added.append((route.id, envelope.lane, len(messages)))
+        if self._accounts > 1:
+            given = (route.id, envelope.lane, envelope.account_id)
+            self._given[given] = self._given.get(given, 0) + len(messages)
 
-    def _piece(self, plan: Plan) -> int:
-        """How much of one item goes at once: a list must not take all of a slow route's room."""
-        return max(PIECE_MIN, self._load.most(self.snapshot.routes[plan.route_ids[0]]) // 4)
+    def _piece(self, plan: Plan, envelope: Envelope) -> int:
+        """How much of one item goes at once: a list must not take all of a slow route's room.
+
+        Of several accounts each gets its part of the room, however many items it has in the turn.
+        """
+        route = self.snapshot.routes[plan.route_ids[0]]
+        most = max(PIECE_MIN, self._load.most(route) // 4)
+        if self._accounts == 1:
+            return most
+        key = (route.id, envelope.lane)
+        room = self._rooms.setdefault(key, self._load.room(route, envelope.lane))
+        part = max(PIECE_MIN, room // self._accounts)
+        return min(most, part - self._given.get((*key, envelope.account_id), 0))
 
     def _publish_rest(
         self, envelope: Envelope, messages: list[Outgoing], delay_ms: int = REST_DELAY_MS
