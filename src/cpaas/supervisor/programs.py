@@ -21,6 +21,7 @@ def programs(settings: Settings) -> tuple[Program, ...]:
             command=Command(argv=(sys.executable, "-m", "cpaas", *service.command), env=env),
             health=catalogue.health(service, settings),
             ports=catalogue.ports(service, settings),
+            needs=service.needs,
         )
         for service in catalogue.active(settings)
     )

@@ -1,7 +1,7 @@
 """Starts the platform in order, keeps it running, and stops it in reverse within its budget.
 
-PostgreSQL, schema, first accounts, then each service once the one before is well: whoever comes
-later may rely on everything before it.
+PostgreSQL, schema, first accounts, then each service once what it needs is well; what does not wait
+for one another starts together.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from cpaas.supervisor.keeper import Keeper
 from cpaas.supervisor.lock import Lock, State, write_state
 from cpaas.supervisor.queries import Desired
 from cpaas.supervisor.tasks import background
-from cpaas.supervisor.types import Program, Report, Row, seconds_left
+from cpaas.supervisor.types import Program, Report, Row, seconds_left, waves
 
 POSTGRES = "postgres"
 # Fast, then immediate: the second one loses nothing either, the next start just recovers.
@@ -109,8 +109,8 @@ class Supervisor:
         await self._migrate(dsn)
         await self._prepare(self._settings, dsn)
         self._known = await obey.read_once(dsn)
-        for keeper in self._services:
-            await self._start_service(keeper)
+        for wave in waves([keeper.program for keeper in self._services]):
+            await self._start_wave([k for k in self._services if k.program.name in wave])
         if self._broker is not None:
             await self._broker.started()
         keepers = {keeper.program.name: keeper for keeper in self._services}
@@ -151,6 +151,14 @@ class Supervisor:
             seconds_max=self._settings.start_seconds,
             still_alive=lambda: keeper.alive,
         )
+
+    async def _start_wave(self, keepers: list[Keeper]) -> None:
+        """Starts what waits for nothing of one another, together."""
+        starts = (self._start_service(keeper) for keeper in keepers)
+        done = await asyncio.gather(*starts, return_exceptions=True)
+        for fault in done:
+            if fault is not None:
+                raise fault
 
     async def _start_service(self, keeper: Keeper) -> None:
         name = keeper.program.name

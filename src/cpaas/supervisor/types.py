@@ -5,7 +5,7 @@ Plain values, so that tests run the same supervisor on programs of their own.
 
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -21,6 +21,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     health: tuple[str, int, str] | None = None
     # Every (setting, port) it will listen on, looked at before it starts.
     ports: tuple[tuple[str, int], ...] = ()
+    # Programs that must be well before this one starts; all others start beside it.
+    needs: tuple[str, ...] = ()
 
 
 class Status(enum.StrEnum):
@@ -64,3 +66,19 @@ def back_off_seconds(failures: int, *, first: float = 1.0, longest: float = 30.0
 def seconds_left(deadline: float) -> float:
     """Seconds until a monotonic deadline, never below zero."""
     return max(0.0, deadline - time.monotonic())
+
+
+def waves(programs: Sequence[Program]) -> list[set[str]]:
+    """Names in the order of their start: each set waits for those before it, in itself nothing.
+
+    A need that is none of the programs (PostgreSQL) is met before the first.
+    """
+    left = {one.name: set(one.needs) for one in programs}
+    found: list[set[str]] = []
+    while left:
+        wave = {name for name, needs in left.items() if not needs & left.keys()}
+        if not wave:
+            raise ValueError(f"these wait for each other: {', '.join(sorted(left))}")
+        found.append(wave)
+        left = {name: needs for name, needs in left.items() if name not in wave}
+    return found
