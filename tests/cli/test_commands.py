@@ -149,7 +149,9 @@ def test_a_new_key_takes_the_old_one_out_of_force(run: Run, dsn: str) -> None:
 def test_what_an_smpp_client_may_do(run: Run, dsn: str) -> None:
     run("account", "create", "acme")
     changed = run("account", "smpp-set", "acme", "--max-binds", "2", "--tps", "9", "--inactive")
-    assert changed == {"system_id": "acme", "max_binds": 2, "tps": 9, "active": False}
+    assert changed == {
+        "system_id": "acme", "max_binds": 2, "tps": 9, "window": 0, "active": False
+    }  # fmt: skip
     assert run("account", "smpp-set", "acme")["max_binds"] == 2
     with psycopg.connect(dsn) as connection:
         connection.execute(

@@ -183,30 +183,6 @@ def _reached(
     return "smpp", host, port, document
 
 
-@app.command()
-def callback(name: Name, json: output.Json = False) -> None:
-    """Show the secret address at which the route's carrier calls us."""
-    from cpaas.cli import acting
-    from cpaas.gateway.callbacks import PATH
-    from cpaas.kit.errors import InputError
-    from cpaas.routes import queries
-
-    async def work(connection: Any) -> tuple[str, str]:
-        found = await queries.callback_of(connection, name)
-        if found is None:
-            raise InputError(f"there is no route {name}", "see ./cpaas route list", "name")
-        return found
-
-    settings = output.settings()
-    channel, token = acting.look(work)
-    base = settings.callback_url.rstrip("/") or settings.url(getattr(settings, f"{channel}_port"))
-    address = f"{base}{PATH}/{channel}/{name}/{token}"
-    if json:
-        output.emit({"name": name, "url": address})
-    else:
-        output.text(address)
-
-
 def _document(text: str) -> dict[str, object]:
     try:
         return msgspec.json.decode(text, type=dict[str, object])

@@ -123,7 +123,7 @@ def answer(settings: Settings, made: Any) -> dict[str, Any]:
     }
 
 
-_URLS = ("core", "sms", "rcs", "admin", "portal")
+_URLS = ("core", "sms", "admin", "portal")
 _LABELS = {
     "username": "user name",
     "password": "password",

@@ -72,14 +72,6 @@ async def routes(connection: asyncpg.Connection, most: int = 1000) -> list[Route
     return [RouteRow(**row) for row in rows]
 
 
-async def callback_of(connection: asyncpg.Connection, name: str) -> tuple[str, str] | None:
-    """Channel and callback secret of a route."""
-    row = await connection.fetchrow(
-        "SELECT channel, callback_token FROM route WHERE name = $1", name
-    )
-    return None if row is None else (row[0], row[1])
-
-
 async def live_states(connection: Any) -> dict[str, str]:
     """Route name -> state as its holder last saw it; a route that nobody holds is missing."""
     rows = await connection.fetch(

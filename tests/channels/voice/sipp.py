@@ -119,7 +119,7 @@ async def carrier(folder: Path, body: str, *, port: int, calls: int) -> AsyncIte
     try:
         await _listens(port)
         yield
-        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        out, _ = await asyncio.wait_for(process.communicate(), 180)
         assert process.returncode == 0, out.decode(errors="replace")[-3000:]
     finally:
         if process.returncode is None:
