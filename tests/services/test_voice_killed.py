@@ -97,7 +97,7 @@ async def test_two_hundred_calls_by_a_provider(dsn: str, home: Path) -> None:
             await service.end(signal.SIGKILL)
             assert len(provider.dialled) < CALLS
             await service.start()
-            rows = await platform.ended(CALLS, 300)
+            rows = await platform.ended(CALLS, 240)
             balance, total, entries = await platform.money()
     finally:
         await provider.stop()
