@@ -366,9 +366,9 @@ async def test_after_an_unknown_outcome_the_same_key_is_safe(dsn: str, committed
         if committed:
             assert code(await asyncio.wait_for(sending, 5)) == "outcome_unknown"
         proxy.refusing = False
-        stored = await world.pool.fetchval("SELECT count(*) FROM message")
         again = await asyncio.wait_for(world.send(one, key="k"), 10)
-        assert code(again) == ("again" if stored else "")
+        # A server that is cut off from its client may still commit once the wallet is free.
+        assert code(again) in ({"again"} if committed else {"again", ""})
         assert await world.pool.fetchval("SELECT count(*) FROM message") == 1
         assert await world.balance(one) == 1_000_000_000 - PRICE
 
