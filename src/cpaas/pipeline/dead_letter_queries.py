@@ -58,6 +58,16 @@ async def newest(
     return [DeadLetter(*row) for row in rows]
 
 
+async def waiting(connection: Any, most: int) -> tuple[int, int]:
+    """How many dead letters and how many kept receipts there are, counting `most` of each."""
+    row = await connection.fetchrow(
+        """SELECT (SELECT count(*) FROM (SELECT FROM dead_letter LIMIT $1) d),
+             (SELECT count(*) FROM (SELECT FROM unmatched_receipt LIMIT $1) u)""",
+        most,
+    )
+    return row[0], row[1]
+
+
 async def locked(connection: Any, ids: Sequence[int]) -> list[DeadLetter]:
     """These dead letters with their payloads, kept from others until the transaction ends."""
     rows = await connection.fetch(

@@ -58,9 +58,10 @@ def monitoring(request: HttpRequest) -> HttpResponse:
             await queries.depths(connection, [*ALWAYS, *names]),
             await queries.binds(connection),
             [one for one in found if not one.simulated],
+            await monitoring_letters.counts(connection),
         )
 
-    known, depths, binds, carriers = look(request, work)
+    known, depths, binds, carriers, held = look(request, work)
     watched = runtime().watched
     with ThreadPoolExecutor(max(1, len(watched) + 1)) as pool:
         broker = pool.submit(_broker)
@@ -74,7 +75,7 @@ def monitoring(request: HttpRequest) -> HttpResponse:
         "broker": _broker_line(broker.result(), depths), "queues": _queues(depths),
         "carriers_up": sum(1 for one in carriers if one.state in {"up", "throttled"}),
         "carriers": sum(1 for one in carriers if one.active), "binds": _binds(binds),
-        "held": look(request, monitoring_letters.counts),
+        "held": held,
     }  # fmt: skip
     return render_live(
         request, "admin_console/monitoring.html", "admin_console/monitoring_live.html", context

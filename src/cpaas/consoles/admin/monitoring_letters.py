@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
@@ -30,10 +31,9 @@ _RECEIPTS: Final = (
 
 
 async def counts(connection: Any) -> dict[str, str]:
-    """How many dead letters and kept receipts there are, up to a page's worth."""
-    letters = await dead_letter_queries.newest(connection, queue="", account_id=0, most=SHOWN_MAX)
-    kept = await dead_letter_queries.receipts(connection, route="", given_up=None, most=SHOWN_MAX)
-    return {"letters": _many(len(letters)), "receipts": _many(len(kept))}
+    """How many dead letters and kept receipts there are, up to a bound."""
+    letters, kept = await dead_letter_queries.waiting(connection, SHOWN_MAX)
+    return {"letters": _many(letters), "receipts": _many(kept)}
 
 
 def _many(number: int) -> str:
@@ -88,8 +88,6 @@ _RECEIPT_DEEDS: Final = (
 
 
 def _buttons(request: HttpRequest, link: str, deeds: Any) -> Any:
-    from django.middleware.csrf import get_token
-
     token = get_token(request)
     return cells.beside(
         *(
