@@ -1,7 +1,5 @@
 """cpaas-rcs whole, between a real database and the simulated hub on real sockets."""
 
-import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,9 +7,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from tests.gateway.harness import until
 from tests.pipeline.world import data_plane_pool
+from tests.services.channel_world import ChannelWorld, free_port
 
 from cpaas.cli.bootstrap import bootstrap
 from cpaas.config import Settings
@@ -23,55 +21,14 @@ from cpaas.pipeline.drafts import Author, Draft
 from cpaas.services import rcs
 from cpaas.services.simulator_rcs import callback_token
 from cpaas.simulators.rcs import RcsServer, RcsSettings
-from cpaas.snapshot.load import EMPTY, LOADERS, load_all
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class RcsWorld:
+class RcsWorld(ChannelWorld):
     """The sandbox's account, its bot, and a hub that can be looked into."""
 
     def __init__(self, pool: Any, settings: Settings, server: RcsServer) -> None:
-        self.pool = pool
-        self.settings = settings
+        super().__init__(pool, settings, "rcs", rcs.run)
         self.hub = server.hub
-        self.account_id = 0
-        self.snapshot = EMPTY
-        self._stop = asyncio.Event()
-        self._serving: asyncio.Task[int] | None = None
-
-    async def start(self) -> None:
-        self._stop = asyncio.Event()
-        self._serving = asyncio.create_task(rcs.run(self.settings, self._stop))
-
-        async def up() -> bool:
-            assert self._serving is not None
-            assert not self._serving.done(), self._serving
-            return bool(
-                await self.pool.fetchval(
-                    "SELECT count(*) FROM route_state s JOIN route r ON r.id = s.route_id"
-                    " WHERE r.channel = 'rcs' AND s.state = 'up' HAVING count(*) = 2"
-                )
-            )
-
-        await until(up)
-
-    async def reload(self) -> None:
-        """The configuration as it is now."""
-        self.account_id = await self.pool.fetchval("SELECT id FROM account WHERE name = 'sandbox'")
-        connection = await asyncpg.connect(self.settings.dsn())
-        self.snapshot = await load_all(connection, LOADERS.keys(), {})
-        await connection.close()
-
-    async def stop(self) -> None:
-        self._stop.set()
-        if self._serving is not None:
-            await asyncio.wait_for(self._serving, 20)
-            self._serving = None
 
     @property
     def callback_url(self) -> str:

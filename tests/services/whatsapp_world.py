@@ -1,17 +1,15 @@
 """cpaas-whatsapp whole, between a real database and the simulated Cloud API on real sockets."""
 
-import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 from tests.gateway.harness import until
 from tests.pipeline.world import data_plane_pool
+from tests.services.channel_world import ChannelWorld, free_port
 
 from cpaas.cli.bootstrap import bootstrap
 from cpaas.config import Settings
@@ -30,56 +28,15 @@ from cpaas.services.simulator_whatsapp import (
     callback_token,
 )
 from cpaas.simulators.whatsapp import CloudServer, CloudSettings, Number
-from cpaas.snapshot.load import EMPTY, LOADERS, load_all
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class WhatsappWorld:
+class WhatsappWorld(ChannelWorld):
     """The sandbox's account, its number, and a Cloud API that can be looked into."""
 
     def __init__(self, pool: Any, settings: Settings, server: CloudServer) -> None:
-        self.pool = pool
-        self.settings = settings
+        super().__init__(pool, settings, "whatsapp", whatsapp.run)
         self.server = server
         self.cloud = server.cloud
-        self.account_id = 0
-        self.snapshot = EMPTY
-        self._stop = asyncio.Event()
-        self._serving: asyncio.Task[int] | None = None
-
-    async def start(self) -> None:
-        self._stop = asyncio.Event()
-        self._serving = asyncio.create_task(whatsapp.run(self.settings, self._stop))
-
-        async def up() -> bool:
-            assert self._serving is not None
-            assert not self._serving.done(), self._serving
-            return bool(
-                await self.pool.fetchval(
-                    "SELECT count(*) FROM route_state s JOIN route r ON r.id = s.route_id"
-                    " WHERE r.channel = 'whatsapp' AND s.state = 'up' HAVING count(*) = 2"
-                )
-            )
-
-        await until(up)
-
-    async def reload(self) -> None:
-        """The configuration as it is now."""
-        self.account_id = await self.pool.fetchval("SELECT id FROM account WHERE name = 'sandbox'")
-        connection = await asyncpg.connect(self.settings.dsn())
-        self.snapshot = await load_all(connection, LOADERS.keys(), {})
-        await connection.close()
-
-    async def stop(self) -> None:
-        self._stop.set()
-        if self._serving is not None:
-            await asyncio.wait_for(self._serving, 20)
-            self._serving = None
 
     @property
     def callback_url(self) -> str:

@@ -1,0 +1,64 @@
+"""What the worlds of the channels over HTTP share: the sandbox's account, and the service whole."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+from tests.gateway.harness import until
+
+from cpaas.config import Settings
+from cpaas.snapshot.load import EMPTY, LOADERS, load_all
+
+Run = Callable[[Settings, asyncio.Event], Awaitable[int]]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class ChannelWorld:
+    """A channel's service between a real database and its carrier on real sockets."""
+
+    def __init__(self, pool: Any, settings: Settings, channel: str, run: Run) -> None:
+        self.pool = pool
+        self.settings = settings
+        self.account_id = 0
+        self.snapshot = EMPTY
+        self._channel = channel
+        self._run = run
+        self._stop = asyncio.Event()
+        self._serving: asyncio.Future[int] | None = None
+
+    async def start(self) -> None:
+        self._stop = asyncio.Event()
+        self._serving = asyncio.ensure_future(self._run(self.settings, self._stop))
+
+        async def up() -> bool:
+            assert self._serving is not None
+            assert not self._serving.done(), self._serving
+            return bool(
+                await self.pool.fetchval(
+                    "SELECT count(*) FROM route_state s JOIN route r ON r.id = s.route_id"
+                    " WHERE r.channel = $1 AND s.state = 'up' HAVING count(*) = 2",
+                    self._channel,
+                )
+            )
+
+        await until(up)
+
+    async def reload(self) -> None:
+        """The configuration as it is now."""
+        self.account_id = await self.pool.fetchval("SELECT id FROM account WHERE name = 'sandbox'")
+        connection = await asyncpg.connect(self.settings.dsn())
+        self.snapshot = await load_all(connection, LOADERS.keys(), {})
+        await connection.close()
+
+    async def stop(self) -> None:
+        self._stop.set()
+        if self._serving is not None:
+            await asyncio.wait_for(self._serving, 20)
+            self._serving = None
