@@ -23,6 +23,7 @@ USUAL = "not soak"
 SOAK = "soak"
 # A worker a core, a file as a whole to one of them; what was skipped is listed at the end.
 SPREAD = ("-n", "auto", "--dist", "loadfile", "-rs")
+FAILED = ("--last-failed", "--last-failed-no-failures=none", "-rs")
 # pytest's own code for "no test was selected", which a narrow choice may mean.
 NOTHING_SELECTED = 5
 
@@ -32,13 +33,14 @@ def check(
     ctx: typer.Context,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out the slow tests.")] = False,
     soak: Annotated[bool, typer.Option("--soak", help="Only the tests that take minutes.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Only what failed last time.")] = False,
     json: output.Json = False,
 ) -> None:
     """Run style, types, layers and tests; further arguments go to pytest, which then runs alone."""
     if not (ROOT / "tests").is_dir():
         raise output.CliError(f"there are no tests beside {ROOT}", "run it in a checkout", code=2)
     marks = SOAK if soak else FAST if fast else USUAL
-    how = ctx.args or SPREAD
+    how = ctx.args or (FAILED if again else SPREAD)
     steps = [("tests", [sys.executable, "-m", "pytest", "-m", marks, *how])]
     if not ctx.args and not soak:
         steps = [*_checks(), *steps]

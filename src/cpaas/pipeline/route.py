@@ -112,12 +112,14 @@ class Router:
 
     async def turn(self) -> bool:
         """Takes and routes what there is room for; returns whether anything moved."""
-        snapshot = self._snapshot()
-        routes = [r for r in snapshot.routes.values() if r.channel == self._channel and r.active]
+        known = self._snapshot().routes.values()
+        routes = [r for r in known if r.channel == self._channel and r.active]
         self._routes = routes
         await self._resync(routes)
         moved = False
         items = await self._take()
+        # Read anew: what was taken may have been accepted after a change that came meanwhile.
+        snapshot = self._snapshot()
         self._accounts = len({item.account_id for item in items})
         for chunk in _chunks(items):
             moved |= await self._route(snapshot, chunk)
