@@ -42,6 +42,17 @@ async def test_an_empty_database_is_a_snapshot(holder: SnapshotHolder) -> None:
     assert holder.current.settings == {"currency": "EUR"}
 
 
+async def test_a_change_at_the_moment_of_a_stop_does_not_keep_it(holder: SnapshotHolder) -> None:
+    for turns in range(4):
+        await asyncio.sleep(0.05)  # It waits for a change.
+        holder._moved.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await holder.stop()
+        await holder.start()
+
+
 async def test_every_table_is_there_within_a_second(holder: SnapshotHolder, pool: Any) -> None:
     one = await account(pool)
     await pool.execute(

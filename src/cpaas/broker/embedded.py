@@ -182,7 +182,8 @@ class EmbeddedConsumer:
         """Returns when something may be ready, after the timeout, or after a second."""
         if not self._event.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._event.wait(), min(timeout_seconds, POLL_SECONDS_MAX))
+                async with asyncio.timeout(min(timeout_seconds, POLL_SECONDS_MAX)):
+                    await self._event.wait()
         self._event.clear()
 
     async def complete(self, connection: Any, ids: Sequence[int]) -> set[int]:

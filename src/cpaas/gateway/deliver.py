@@ -174,7 +174,8 @@ class RouteGateway:
         # Zero is past: the sweep has its own pace.
         seconds = min(seconds, self._contact.due_in(self._around.clock()) or POLL_SECONDS)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(seconds, POLL_SECONDS))
+            async with asyncio.timeout(min(seconds, POLL_SECONDS)):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _turn(self) -> bool:

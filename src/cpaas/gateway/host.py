@@ -128,7 +128,8 @@ class Host:
                 else:
                     _log.exception("gateway_host_failed")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._changed.wait()
             self._changed.clear()
 
     async def stop(self, drain_seconds: float) -> None:

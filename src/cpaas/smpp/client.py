@@ -212,7 +212,8 @@ class Client:
             server_hostname=params.host if params.tls else None,
         )
         try:
-            await asyncio.wait_for(connect, params.connect_timeout_seconds)
+            async with asyncio.timeout(params.connect_timeout_seconds):
+                await connect
         except (OSError, TimeoutError, UnicodeError) as error:
             what = str(error) or "no connection in time"
             self.last_error = f"cannot connect to {params.host}:{params.port}: {what}"
@@ -333,4 +334,5 @@ def _as_deliver(pdu: Pdu) -> DeliverSm:
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()

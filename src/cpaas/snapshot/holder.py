@@ -107,7 +107,8 @@ class SnapshotHolder:
                     self._moved.clear()
                     await self._refresh(connection)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._moved.wait(), POLL_SECONDS)
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._moved.wait()
             except AWAY as error:
                 _log.warning("snapshot_connection_lost", reason=repr(error))
             except Exception:  # noqa: BLE001 - following must never end; unconfirmed says the rest

@@ -243,7 +243,8 @@ class HttpLink:
                 self._fault.clear()
                 self._set_up(up=True)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._fault.wait(), self._settings.probe_seconds)
+                    async with asyncio.timeout(self._settings.probe_seconds):
+                        await self._fault.wait()
                 if not self._fault.is_set():
                     failures = 0
                     continue

@@ -150,7 +150,8 @@ class Talk:
     async def _ready(self, seconds: float) -> bool:
         """Waits; True at once when the keys that were asked for are complete."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._complete.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._complete.wait()
             return True
         return False
 

@@ -87,7 +87,8 @@ class SimulatedCall:
 
     async def _cancelled(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._cancel.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._cancel.wait()
             return True
         return False
 
