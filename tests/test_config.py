@@ -8,6 +8,7 @@ import pytest
 from cpaas import config
 from cpaas.cli.settings import settings_page
 from cpaas.config_values import ConfigError
+from cpaas.services import catalogue
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,6 +39,16 @@ def test_environment_stands_above_the_file(tmp_path: Path) -> None:
     assert settings.allow_networks == (ipaddress.ip_network("10.0.0.0/8"),)
 
 
+def test_a_host_runs_the_channels_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cpaas.toml").write_text('channels = ["voice", "SMS"]\n')
+    settings = config.load({"CPAAS_HOME": str(tmp_path), "CPAAS_CONSOLES": "off"})
+    assert settings.channels == ("sms", "voice")
+    assert [one.name for one in catalogue.active(settings)] == [
+        "simulator-smsc", "simulator-voice", "cpaas-core", "cpaas-sms", "cpaas-voice",
+    ]  # fmt: skip
+    assert len(catalogue.active(config.load({}))) == len(catalogue.CATALOGUE)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
@@ -46,6 +57,7 @@ def test_environment_stands_above_the_file(tmp_path: Path) -> None:
         ("CPAAS_CORE_PORT", "70000", "a whole number from 1 to 65535"),
         ("CPAAS_SANDBOX", "perhaps", "on or off"),
         ("CPAAS_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("CPAAS_CHANNELS", "sms,fax", "one or more of sms, whatsapp, rcs, voice"),
         ("CPAAS_TIMEZONE", "Mars/Base", "an IANA time zone"),
         ("CPAAS_CURRENCY", "rupee", "three capital letters"),
         ("CPAAS_DSN", "mysql://x", "a URL that begins with postgresql://"),

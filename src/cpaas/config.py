@@ -25,6 +25,7 @@ PORTAL_ROLE = "cpaas_portal"
 Level = Literal["debug", "info", "warning", "error"]
 QueueType = Literal["classic", "quorum"]
 Role = Literal["owner", "portal"]
+Channel = Literal["sms", "whatsapp", "rcs", "voice"]
 
 # Read by the start script, the tests or the supervisor itself; they are no options of the platform.
 OTHER_NAMES = frozenset(
@@ -138,6 +139,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
     consoles: Annotated[bool, Doc("Runs the Admin Dashboard and the User Portal on this host.")] = (
         True
+    )
+    channels: Annotated[tuple[Channel, ...], Doc("Channels whose services this host runs.")] = (
+        typing.get_args(Channel)
     )
     admin_public_url: Annotated[
         str,

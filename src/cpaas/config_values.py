@@ -66,7 +66,23 @@ def parse(option: Option, source: str, value: Any) -> Any:
         if str(value).lower() not in allowed:
             raise _bad(source, value, "one of " + ", ".join(allowed))
         return str(value).lower()
+    if chosen := _choices(option.type):
+        return _several(source, value, chosen)
     return _networks(source, value)
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """The words that a list may hold; none: the type is no list of words."""
+    inner = typing.get_args(kind)[0]
+    return typing.get_args(inner) if typing.get_origin(inner) is Literal else ()
+
+
+def _several(source: str, value: Any, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    parts = value if isinstance(value, list) else str(value).replace(",", " ").split()
+    words = {str(part).lower() for part in parts}
+    if not words or not words <= set(allowed):
+        raise _bad(source, value, "one or more of " + ", ".join(allowed))
+    return tuple(word for word in allowed if word in words)
 
 
 def _bad(source: str, value: Any, allowed: str) -> ConfigError:

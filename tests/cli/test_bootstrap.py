@@ -65,6 +65,25 @@ async def test_the_first_start_makes_a_sandbox_that_can_send(
     assert await pool.fetchval("SELECT bool_and(actor = 'system:bootstrap') FROM audit_log")
 
 
+async def test_the_sandbox_has_routes_of_the_channels_that_run(
+    dsn: str, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    async def routes() -> list[str]:
+        rows = await pool.fetch("SELECT name FROM route WHERE NOT simulated ORDER BY 1")
+        return [row["name"] for row in rows]
+
+    await bootstrap(settings(tmp_path, CPAAS_CHANNELS="whatsapp"), dsn)
+    only = await routes()
+    assert only
+    assert "smpp1" not in only
+    await bootstrap(settings(tmp_path), dsn)
+    assert set(await routes()) > {*only, "smpp1"}
+    await pool.execute("DELETE FROM routing_rule")
+    await pool.execute("DELETE FROM route WHERE name = 'smpp1'")
+    await bootstrap(settings(tmp_path), dsn)
+    assert "smpp1" not in await routes(), "what the operator deleted stays away"
+
+
 def secrets_of(made: BootstrapResult) -> set[object]:
     assert made.account is not None
     account = made.account

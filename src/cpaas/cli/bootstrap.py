@@ -138,12 +138,11 @@ async def _sandbox(
     host, port = settings.reachable_host.strip("[]"), settings.smsc_port
     known = await queries.sandbox_account(connection)
     if known is not None:
-        await queries.move_sandbox_route(connection, SANDBOX_ROUTE, host, port)
-        await sandbox_whatsapp.lay(connection, keyring, settings, known["id"])
-        await sandbox_voice.lay(
-            connection, keyring, settings, known["id"], rule_priority=SANDBOX_RULE_PRIORITY
-        )
-        await sandbox_rcs.lay(connection, keyring, settings, known["id"])
+        if await queries.sandbox_smsc_known(connection):
+            await queries.move_sandbox_route(connection, SANDBOX_ROUTE, host, port)
+        elif "sms" in settings.channels:
+            await _sandbox_route(connection, keyring, host, port)
+        await _other_channels(connection, keyring, settings, known["id"])
         return Sandbox(
             name=known["name"],
             username=known["username"],
@@ -165,12 +164,9 @@ async def _sandbox(
     await decide.request(connection, made.id, "sms", SANDBOX_SENDER)
     await decide.approve(connection, made.id, "sms", SANDBOX_SENDER)
     await _sandbox_templates(connection, made.id)
-    await _sandbox_route(connection, keyring, host, port)
-    await sandbox_whatsapp.lay(connection, keyring, settings, made.id)
-    await sandbox_voice.lay(
-        connection, keyring, settings, made.id, rule_priority=SANDBOX_RULE_PRIORITY
-    )
-    await sandbox_rcs.lay(connection, keyring, settings, made.id)
+    if "sms" in settings.channels:
+        await _sandbox_route(connection, keyring, host, port)
+    await _other_channels(connection, keyring, settings, made.id)
     return Sandbox(
         name=made.name,
         username=made.username,
@@ -180,6 +176,20 @@ async def _sandbox(
         smpp_system_id=made.smpp_system_id,
         smpp_password=made.smpp_password,
     )
+
+
+async def _other_channels(
+    connection: asyncpg.Connection, keyring: Keyring, settings: Settings, account_id: int
+) -> None:
+    """Routes to the simulated carriers of the channels that run here."""
+    if "whatsapp" in settings.channels:
+        await sandbox_whatsapp.lay(connection, keyring, settings, account_id)
+    if "voice" in settings.channels:
+        await sandbox_voice.lay(
+            connection, keyring, settings, account_id, rule_priority=SANDBOX_RULE_PRIORITY
+        )
+    if "rcs" in settings.channels:
+        await sandbox_rcs.lay(connection, keyring, settings, account_id)
 
 
 async def _sandbox_templates(connection: asyncpg.Connection, account_id: int) -> None:

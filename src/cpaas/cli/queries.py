@@ -37,6 +37,13 @@ async def move_sandbox_route(
     await note_sandbox_smsc(connection, host, port)
 
 
+async def sandbox_smsc_known(connection: asyncpg.Connection) -> bool:
+    """Whether the sandbox's SMS route was ever made; it may have been deleted since."""
+    return bool(
+        await connection.fetchval("SELECT 1 FROM platform_setting WHERE name = 'sandbox_smsc'")
+    )
+
+
 async def note_sandbox_smsc(connection: asyncpg.Connection, host: str, port: int) -> None:
     """Remembers where the simulated SMSC listens."""
     await connection.execute(

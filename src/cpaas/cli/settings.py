@@ -64,6 +64,8 @@ def settings_page() -> str:
 def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return "`on`" if default else "`off`"
+    if isinstance(default, tuple):
+        default = ",".join(default)
     return f"`{default}`" if default not in ("", ()) else "empty"
 
 

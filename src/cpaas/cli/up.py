@@ -112,12 +112,12 @@ async def _run(settings: Settings, teller: Teller) -> None:
 
 def answer(settings: Settings, made: Any) -> dict[str, Any]:
     """What `up --json` prints; secrets only on the run that made them, else null."""
-    from cpaas.services.catalogue import BY_NAME, url
+    from cpaas.services.catalogue import url
 
     known: dict[str, Any] = msgspec.to_builtins(made)
     return {
         "urls": {name: url(f"cpaas-{name}", settings) for name in _URLS},
-        "smpp_port": settings.smpp_port if "smpp_port" in BY_NAME["cpaas-sms"].ports else None,
+        "smpp_port": settings.smpp_port if "sms" in settings.channels else None,
         "admin": known.get("admin"),
         "account": known.get("account") if settings.sandbox else None,
     }

@@ -21,6 +21,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     loopback: bool = False
     sandbox_only: bool = False
     console: bool = False
+    # It is there for this channel alone.
+    channel: str = ""
 
 
 CATALOGUE: tuple[Service, ...] = (
@@ -32,6 +34,7 @@ CATALOGUE: tuple[Service, ...] = (
         health_path="/stats",
         loopback=True,
         sandbox_only=True,
+        channel="sms",
     ),
     Service(
         name="simulator-whatsapp",
@@ -41,6 +44,7 @@ CATALOGUE: tuple[Service, ...] = (
         health_path="/stats",
         loopback=True,
         sandbox_only=True,
+        channel="whatsapp",
     ),
     Service(
         name="simulator-rcs",
@@ -50,6 +54,7 @@ CATALOGUE: tuple[Service, ...] = (
         health_path="/stats",
         loopback=True,
         sandbox_only=True,
+        channel="rcs",
     ),
     Service(
         name="simulator-voice",
@@ -59,6 +64,7 @@ CATALOGUE: tuple[Service, ...] = (
         health_path="/stats",
         loopback=True,
         sandbox_only=True,
+        channel="voice",
     ),
     Service(
         name="cpaas-core",
@@ -73,6 +79,7 @@ CATALOGUE: tuple[Service, ...] = (
         command=("serve", "cpaas-sms"),
         ports=("sms_port", "smpp_port"),
         needs=("postgres", "cpaas-core"),
+        channel="sms",
     ),
     Service(
         name="cpaas-whatsapp",
@@ -80,6 +87,7 @@ CATALOGUE: tuple[Service, ...] = (
         command=("serve", "cpaas-whatsapp"),
         ports=("whatsapp_port",),
         needs=("postgres", "cpaas-core"),
+        channel="whatsapp",
     ),
     Service(
         name="cpaas-rcs",
@@ -87,6 +95,7 @@ CATALOGUE: tuple[Service, ...] = (
         command=("serve", "cpaas-rcs"),
         ports=("rcs_port",),
         needs=("postgres", "cpaas-core"),
+        channel="rcs",
     ),
     Service(
         name="cpaas-voice",
@@ -94,6 +103,7 @@ CATALOGUE: tuple[Service, ...] = (
         command=("serve", "cpaas-voice"),
         ports=("voice_port",),
         needs=("postgres", "cpaas-core"),
+        channel="voice",
     ),
     Service(
         name="cpaas-admin",
@@ -121,7 +131,9 @@ def active(settings: Settings) -> tuple[Service, ...]:
     return tuple(
         row
         for row in CATALOGUE
-        if (settings.sandbox or not row.sandbox_only) and (settings.consoles or not row.console)
+        if (settings.sandbox or not row.sandbox_only)
+        and (settings.consoles or not row.console)
+        and (not row.channel or row.channel in settings.channels)
     )
 
 

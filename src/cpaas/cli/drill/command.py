@@ -112,8 +112,9 @@ def _run(
         "CPAAS_UNKNOWN_OUTCOME_SECONDS": str(UNKNOWN_OUTCOME_SECONDS),
         "CPAAS_RESTART_SECONDS_MAX": "1",
         "CPAAS_RABBITMQ": "on" if queue == "rabbitmq" else "off",
-        # Nobody opens a page of the copy.
+        # Nobody opens a page of the copy, and all its messages are SMS.
         "CPAAS_CONSOLES": "off",
+        "CPAAS_CHANNELS": "sms",
     }
     with contextlib.ExitStack() as stack:
         database = None
