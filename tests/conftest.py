@@ -20,6 +20,7 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests import bytecode, memory, spread
 from tests.postgres_keeper import SMALL
 from tests.rabbitmq_node import RabbitNode
 
@@ -34,7 +35,7 @@ _KEEPERS: list[subprocess.Popen[bytes]] = []
 @pytest.fixture(scope="session")
 def postgres() -> str:
     """DSN of the run's server; its database is the template, so do not stay connected to it."""
-    watched = _runner_pid()
+    watched = memory.runner_pid()
     folder = Path(tempfile.gettempdir()) / f"cpaas-test-{os.getuid()}-{watched}"
     # Passable for the user that the server drops to when the tests run as root.
     folder.mkdir(mode=0o711, exist_ok=True)
@@ -48,11 +49,6 @@ def postgres() -> str:
     if "error" in told:
         pytest.fail(f"the test database did not start: {told['error']}", pytrace=False)
     return str(told["dsn"])
-
-
-def _runner_pid() -> int:
-    """The process all workers of this run share: pytest itself, or what started the workers."""
-    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 
 
 def _start_keeper(folder: Path, watched: int) -> subprocess.Popen[bytes]:
@@ -144,8 +140,21 @@ def _database(postgres: str, template: str) -> Iterator[str]:
 SLOW = ("gateway/", "services/", "contracts/", "webhooks/test_deliver", "cli/test_commands")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what lies in the slow folders."""
+def pytest_configure() -> None:
+    """Before there are workers."""
+    bytecode.keep()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """With `--dist loadfile`, the longest files first."""
+    return spread.LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what lies in the slow folders; in a worker, puts the longest files first."""
+    if hasattr(config, "workerinput"):
+        spread.sort(items)
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(

@@ -16,12 +16,13 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
+from tests import memory
 
 import cpaas
 from cpaas import config
@@ -35,10 +36,6 @@ SMALL = "cpaas_small"
 # Older ones cannot be of this day, or are of a schema that is being worked on no more.
 CACHE_SECONDS_MAX = 3600
 CACHE_PREFIX = f"cpaas-test-cache-{os.getuid()}-"
-# A database per test is three hundred new files: on a disk they cost up to fifteen times the CPU.
-MEMORY = Path("/dev/shm")
-MEMORY_PREFIX = f"cpaas-test-{os.getuid()}-"
-MEMORY_BYTES_MIN = 3 * 1024**3
 # Tests may lose everything in a power cut; durability has tests of its own.
 FAST = {
     "fsync": "off",
@@ -62,42 +59,19 @@ def free_port() -> int:
 
 async def keep(folder: Path, watched_pid: int) -> None:
     """Serves until the watched process is gone."""
-    cached = _cache()
+    cached = cache()
     if not cached.is_dir():
         await _make(folder, cached)
-    with _roomy(folder) as place:
+    place = memory.folder("cpk", os.getpid())
+    try:
         await _copy(cached, place / "home")
         settings = _settings(place / "home")
         async with _running(settings, folder):
             _tell(folder, {"dsn": settings.dsn()})
             while psutil.pid_exists(watched_pid):
                 await asyncio.sleep(WATCH_SECONDS)
-
-
-@contextlib.contextmanager
-def _roomy(folder: Path) -> Iterator[Path]:
-    """A folder in memory where the machine has plenty of it, else the given one."""
-    try:
-        free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available // 2)
-    except FileNotFoundError:
-        free = 0
-    if free < MEMORY_BYTES_MIN or not os.access(MEMORY, os.W_OK):
-        yield folder
-        return
-    _sweep()
-    place = MEMORY / f"{MEMORY_PREFIX}{os.getpid()}"
-    place.mkdir(mode=0o711)
-    try:
-        yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _sweep() -> None:
-    """Gives back the memory of a keeper that was killed."""
-    for left in MEMORY.glob(f"{MEMORY_PREFIX}*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(MEMORY_PREFIX))):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 async def _make(folder: Path, cached: Path) -> None:
@@ -136,8 +110,11 @@ async def _make_small(dsn: str) -> None:
             await connection.execute(f"DROP TABLE {name}".encode())
 
 
-def _cache() -> Path:
-    """Named for all that decides what a migrated database holds; partitions depend on the day."""
+def cache() -> Path:
+    """A stopped, migrated home to copy, if a run made it already.
+
+    Named for all that decides what a migrated database holds; partitions depend on the day.
+    """
     package = Path(cpaas.__file__).parent
     files = sorted(
         path

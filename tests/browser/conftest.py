@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.browser.console import Copy, Visitor
-from tests.journeys.platform import Platform
+from tests.journeys.platform import ALL_CHANNELS, Platform
 from tests.parts import require
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def copy() -> Iterator[Copy]:
+def copy(postgres: str) -> Iterator[Copy]:
     """The running copy; the first worker starts it, the last one stops it."""
     require("playwright")
     require("chromium")
@@ -49,7 +49,9 @@ def copy() -> Iterator[Copy]:
             platform.answer = known["answer"]
             users = known["users"]
         else:
-            platform, users = Platform(CPAAS_CONSOLES="on"), 0
+            platform = Platform(CPAAS_CONSOLES="on", CPAAS_CHANNELS=ALL_CHANNELS)
+            platform.lay_database()
+            users = 0
             platform.up()
         found = {
             "home": str(platform.home), "offset": platform.offset, "answer": platform.answer,

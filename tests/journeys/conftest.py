@@ -7,10 +7,17 @@ from tests.journeys.platform import Platform
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Platform]:
-    """A copy with the sandbox on, started as a newcomer would."""
-    platform = Platform()
+def channels() -> str:
+    """What the copies of a module run; a module that needs more says so by a fixture of its own."""
+    return "sms"
+
+
+@pytest.fixture(scope="module")
+def sandbox(postgres: str, channels: str) -> Iterator[Platform]:
+    """A copy with the sandbox on."""
+    platform = Platform(CPAAS_CHANNELS=channels)
     try:
+        platform.lay_database()
         platform.up()
         yield platform
     finally:
@@ -18,10 +25,11 @@ def sandbox() -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="module")
-def bare() -> Iterator[Platform]:
+def bare(postgres: str) -> Iterator[Platform]:
     """A copy without the sandbox, and an account `acme` with money, price and sender."""
     platform = Platform(CPAAS_SANDBOX="off")
     try:
+        platform.lay_database()
         platform.up()
         made = platform.cpaas("account", "create", "acme", "--username", "acme", "--credit", "1000")
         platform.cpaas("price", "set", "--account", "acme", "--channel", "sms", "0.12")

@@ -6,7 +6,6 @@ import random
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests import memory, postgres_keeper
 
+ALL_CHANNELS = "sms,whatsapp,rcs,voice"
 ROOT = Path(__file__).resolve().parents[2]
 #: the ports that an offset moves.
 PORTS = (
@@ -56,8 +57,7 @@ class Platform:
         self, *, home: Path | None = None, offset: int | None = None, **settings: str
     ) -> None:
         # Short and passable: PostgreSQL's socket has a limit, and its user must get there.
-        self.home = home or Path(tempfile.mkdtemp(prefix="cpj"))
-        self.home.chmod(0o711)
+        self.home = home or memory.folder("cpj")
         self.offset = offset or free_offset()
         self.environment = {
             k: v for k, v in os.environ.items() if not k.startswith("CPAAS_") or k == "CPAAS_VENV"
@@ -67,8 +67,9 @@ class Platform:
             "CPAAS_ALLOW_NETWORKS": "127.0.0.0/8",
             # Nobody is there but a test that wants a language model.
             "OLLAMA_HOST": f"http://127.0.0.1:{self.offset + 4434}",
-            # Only what opens pages needs the two consoles.
+            # Only what opens pages needs the two consoles, and few tests another channel.
             "CPAAS_CONSOLES": "off",
+            "CPAAS_CHANNELS": "sms",
         } | settings  # fmt: skip
         self.answer: dict[str, Any] = {}
 
@@ -86,6 +87,12 @@ class Platform:
         """Starts it and returns what `up` told."""
         self.answer = self.cpaas("up", "--detach")
         return self.answer
+
+    def lay_database(self) -> None:
+        """Begins with a migrated, empty database instead of making one: for who tests no start."""
+        ready = postgres_keeper.cache()
+        if ready.is_dir():
+            subprocess.run(["cp", "-a", str(ready), str(self.home / "h")], check=True)
 
     def down(self) -> None:
         """Stops it and removes what it left."""

@@ -59,10 +59,11 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def platform(carrier: tuple[int, Path], receiver: Receiver) -> Iterator[Platform]:
+def platform(postgres: str, carrier: tuple[int, Path], receiver: Receiver) -> Iterator[Platform]:
     """An account, a slow route to the carrier, and a webhook."""
     made = Platform(CPAAS_SANDBOX="off")
     try:
+        made.lay_database()
         made.up()
         made.answer = made.cpaas("account", "create", "acme", "--credit", "1000")
         of = ("--account", "acme", "--channel", "sms")

@@ -1,10 +1,23 @@
 """What a newcomer does: one command, one curl, one SMS that really went over SMPP."""
 
+from collections.abc import Iterator
+
 import pytest
-from tests.journeys.platform import Platform, until
+from tests.journeys.platform import ALL_CHANNELS, Platform, until
 from tests.smpp.test_smpp_peers import SmpplibEsme
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Platform]:
+    """A copy with all channels and the sandbox on, started as a newcomer would."""
+    platform = Platform(CPAAS_CHANNELS=ALL_CHANNELS)
+    try:
+        platform.up()
+        yield platform
+    finally:
+        platform.down()
 
 
 def test_up_tells_all_that_is_needed(sandbox: Platform) -> None:

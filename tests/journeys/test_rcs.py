@@ -24,6 +24,11 @@ def hub(platform: Platform, path: str, body: Any = None) -> Any:
 
 
 @pytest.fixture(scope="module")
+def channels() -> str:
+    return "sms,whatsapp,rcs"
+
+
+@pytest.fixture(scope="module")
 def key(sandbox: Platform) -> str:
     return str(sandbox.answer["account"]["api_key"])
 

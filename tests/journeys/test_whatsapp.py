@@ -13,6 +13,11 @@ pytestmark = pytest.mark.slow
 CONTROL = 8093
 
 
+@pytest.fixture(scope="module")
+def channels() -> str:
+    return "sms,whatsapp,rcs"
+
+
 def control(sandbox: Platform, path: str, body: Any = None) -> Any:
     """One call of the simulated Cloud API's control port."""
     request = urllib.request.Request(
