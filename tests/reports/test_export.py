@@ -19,7 +19,7 @@ from cpaas.blobs.types import CHUNK_BYTES
 from cpaas.kit.errors import InputError
 from cpaas.reports import export, export_queries, export_rows, export_write
 from cpaas.reports.days import today
-from cpaas.reports.export_sheets import csv_bytes, harmless
+from cpaas.reports.export_csv import csv_bytes, harmless
 from cpaas.reports.export_types import Export
 from cpaas.reports.statement import micros
 

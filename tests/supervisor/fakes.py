@@ -23,7 +23,15 @@ def fake_program(name: str, port: int, mode: str = "well") -> Program:
         command=Command(argv=(sys.executable, str(script), str(port), mode), env=os.environ),
         health=("127.0.0.1", port, "/health"),
         ports=(("CPAAS_CORE_PORT", port),),
+        template=fake_template(),
+        arguments=(str(port), mode),
     )
+
+
+def fake_template() -> Command:
+    """A process that becomes a fake service for each request."""
+    script = Path(__file__).with_name("fake_template.py")
+    return Command(argv=(sys.executable, str(script), "{socket}"), env=os.environ)
 
 
 def free_port() -> int:

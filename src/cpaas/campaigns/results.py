@@ -14,7 +14,7 @@ from cpaas.campaigns import launch_queries, row_queries
 from cpaas.campaigns.launch_batch import id_of
 from cpaas.campaigns.types import Campaign, Fault, Row
 from cpaas.kit.money import show
-from cpaas.reports.export_sheets import csv_bytes
+from cpaas.reports.export_csv import csv_bytes
 from cpaas.reports.statement import as_moment
 from cpaas.webhooks.events import uuid_text
 

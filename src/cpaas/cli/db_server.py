@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from cpaas.cli import output
 from cpaas.config import Settings
 from cpaas.db import embedded, server
+from cpaas.kit.child import spawn
 from cpaas.kit.logfile import LogFile
 from cpaas.supervisor import lock
 from cpaas.supervisor.process import Child
 from cpaas.supervisor.supervise import POSTGRES
-from cpaas.supervisor.types import Program
 
 CONNECT_SECONDS_MAX = 10
 STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
@@ -46,7 +46,7 @@ async def alone(settings: Settings) -> AsyncIterator[None]:
         output.step("starting PostgreSQL for this")
         cluster = await asyncio.to_thread(embedded.prepare, settings)
         log = LogFile(settings.logs / f"{POSTGRES}.log", settings.log_max_mb * 1_000_000)
-        child = await Child.start(Program(name=POSTGRES, command=cluster.command()), log)
+        child = Child(await spawn(cluster.command()), log)
         try:
             await server.wait_ready(
                 settings,

@@ -71,7 +71,6 @@ class Teller(msgspec.Struct, frozen=True):
 
 
 async def _run(settings: Settings, teller: Teller) -> None:
-    from cpaas.cli import bootstrap, db_upgrade
     from cpaas.kit import log
     from cpaas.supervisor.programs import programs
     from cpaas.supervisor.supervise import Supervisor
@@ -79,11 +78,16 @@ async def _run(settings: Settings, teller: Teller) -> None:
     log.configure(settings.log_level, "supervisor")
     made: list[Any] = []
 
+    # Both of these import much, which other work of the start need not wait for.
     async def prepare(settings: Settings, dsn: str) -> None:
+        from cpaas.cli import bootstrap
+
         teller.step("preparing accounts and settings")
         made.append(await bootstrap.bootstrap(settings, dsn))
 
     async def save(settings: Settings) -> str:
+        from cpaas.cli import db_upgrade
+
         saved = await db_upgrade.save_before_start(settings)
         if saved is None:
             return ""

@@ -65,6 +65,7 @@ async def migrate(
             "run `cpaas db migrate --verbose` to see the whole output",
         )
     await make_partitions(dsn)
+    await schema_version.note_laid(dsn)
 
 
 async def make_partitions(dsn: str, days_ahead: int = PARTITION_DAYS_AHEAD) -> None:

@@ -73,6 +73,24 @@ async def applied_migrations(connection: asyncpg.Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def laid_schema(connection: asyncpg.Connection) -> str | None:
+    """What `note_laid_schema` noted last, None if the portal's role does not have its rights.
+
+    A dump carries the note into a server that may lack the role and with it all its grants.
+    """
+    noted: str | None = await connection.fetchval(
+        "SELECT obj_description(to_regclass('django_migrations'), 'pg_class') FROM pg_roles"
+        " WHERE rolname = $1 AND has_table_privilege(oid, to_regclass('message'), 'SELECT')",
+        PORTAL_ROLE,
+    )
+    return noted
+
+
+async def note_laid_schema(connection: asyncpg.Connection, fingerprint: str) -> None:
+    """Notes with which code's schema the last migration run ended."""
+    await connection.execute(f"COMMENT ON TABLE django_migrations IS '{fingerprint}'")
+
+
 async def server_major(connection: asyncpg.Connection) -> int:
     """The server's major version."""
     return int(await connection.fetchval("SHOW server_version_num")) // 10_000

@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-import httpx
 import msgspec
-import ollama
 
 from cpaas.kit.log import get_logger
 
@@ -43,7 +41,6 @@ class Model:
     ) -> None:
         self.name = name
         self._host = host
-        self._timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         self._seconds = seconds
         self._now = now
         self._slots = threading.BoundedSemaphore(AT_ONCE)
@@ -68,7 +65,12 @@ class Model:
             self._slots.release()
 
     def _said(self, instructions: str, question: str, wanted: type[Any]) -> str:
-        client = ollama.Client(host=self._host, timeout=self._timeout)
+        # Here: most processes that know of a model never ask one, and these take long to load.
+        import httpx
+        import ollama
+
+        timeout = httpx.Timeout(self._seconds, connect=CONNECT_SECONDS)
+        client = ollama.Client(host=self._host, timeout=timeout)
         try:
             # Read in pieces, so that the whole of it has one limit of time and size.
             return self._collected(

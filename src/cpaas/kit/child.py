@@ -61,9 +61,14 @@ async def spawn(command: Command, *, pass_fds: Sequence[int] = ()) -> asyncio.su
 
 def dies_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     """What runs in the child before exec, so that it gets `death_signal` when the parent dies."""
+    return dies_with(os.getpid(), death_signal)
+
+
+def dies_with(parent: int, death_signal: signal.Signals) -> Callable[[], None] | None:
+    """As `dies_with_parent`, where the parent is known by its process id."""
     if _LIBC is None:
         return None
-    libc, number, parent = _LIBC, int(death_signal), os.getpid()
+    libc, number = _LIBC, int(death_signal)
 
     def set_signal() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

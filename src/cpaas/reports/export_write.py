@@ -22,8 +22,9 @@ from cpaas.db.trouble import is_passing
 from cpaas.kit import log
 from cpaas.kit.errors import InputError
 from cpaas.reports import export_queries as queries
+from cpaas.reports.export_csv import csv_bytes
 from cpaas.reports.export_rows import MessageRows, Names, SummaryRows
-from cpaas.reports.export_sheets import Sheets, csv_bytes
+from cpaas.reports.export_sheets import Sheets
 from cpaas.reports.export_types import Job
 
 KEPT_SECONDS: Final = 7 * 24 * 3600

@@ -123,6 +123,11 @@ CATALOGUE: tuple[Service, ...] = (
     ),
 )
 BY_NAME: dict[str, Service] = {service.name: service for service in CATALOGUE}
+#: what both consoles import, in an order that needs no settings yet.
+CONSOLE_IMPORTS: tuple[str, ...] = (
+    "cpaas.services.console",
+    "cpaas.consoles.early",
+)
 _ENV = {option.name: option.env for option in OPTIONS}
 
 
@@ -135,6 +140,16 @@ def active(settings: Settings) -> tuple[Service, ...]:
         and (settings.consoles or not row.console)
         and (not row.channel or row.channel in settings.channels)
     )
+
+
+def imports(service: Service) -> tuple[str, ...]:
+    """Modules that a process may import on behalf of this service and others, which it then forks.
+
+    The consoles apart: the data plane never loads their framework.
+    """
+    if service.console:
+        return CONSOLE_IMPORTS
+    return tuple(sorted({row.entry.partition(":")[0] for row in CATALOGUE if not row.console}))
 
 
 def ports(service: Service, settings: Settings) -> tuple[tuple[str, int], ...]:

@@ -6,21 +6,27 @@ One small task per program, so that a program that keeps failing never delays an
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
+from cpaas.kit import child
 from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
 from cpaas.supervisor.health import healthy, holder, taken
 from cpaas.supervisor.process import Child
 from cpaas.supervisor.tasks import background
-from cpaas.supervisor.types import Program, Row, StartError, Status, back_off_seconds
+from cpaas.supervisor.types import Process, Program, Row, StartError, Status, back_off_seconds
 
 HEALTH_POLL_SECONDS = 0.1
 STEADY_SECONDS = 60.0
 STOP_SIGNALS = (signal.SIGTERM,)
 
 log = get_logger("supervisor")
+
+
+async def by_itself(program: Program) -> Process:
+    """Starts a program; raises OSError when it cannot be executed."""
+    return await child.spawn(program.command)
 
 
 class Keeper:
@@ -32,6 +38,7 @@ class Keeper:
         logfile: LogFile,
         *,
         changed: Callable[[], None],
+        spawn: Callable[[Program], Awaitable[Process]] = by_itself,
         stop_signals: tuple[signal.Signals, ...] = STOP_SIGNALS,
         stop_seconds: float = 10.0,
         back_off_first_seconds: float = 1.0,
@@ -42,6 +49,7 @@ class Keeper:
         self.restarts = 0
         self._logfile = logfile
         self._changed = changed
+        self._start_process = spawn
         self._stop_signals = stop_signals
         self._stop_seconds = stop_seconds
         self._back_off = partial(
@@ -150,7 +158,7 @@ class Keeper:
     async def _spawn(self) -> None:
         self._set(Status.STARTING)
         try:
-            self._child = await Child.start(self.program, self._logfile)
+            self._child = Child(await self._start_process(self.program), self._logfile)
         except OSError as error:
             raise StartError(
                 f"{self.program.name} cannot be started: {error}",

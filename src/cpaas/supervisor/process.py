@@ -8,9 +8,8 @@ import contextlib
 import os
 import signal
 
-from cpaas.kit.child import spawn
 from cpaas.kit.logfile import LogFile
-from cpaas.supervisor.types import Program
+from cpaas.supervisor.types import Process
 
 READ_BYTES = 65536
 LAST_OUTPUT_BYTES = 2000
@@ -21,16 +20,11 @@ DRAIN_SECONDS_MAX = 1.0
 class Child:
     """A running process of a program."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: LogFile) -> None:
+    def __init__(self, process: Process, log: LogFile) -> None:
         self._process = process
         self._log = log
         self._tail = b""
         self._reader = asyncio.create_task(self._read())
-
-    @classmethod
-    async def start(cls, program: Program, log: LogFile) -> "Child":
-        """Starts the program; raises OSError when it cannot be executed."""
-        return cls(await spawn(program.command), log)
 
     @property
     def pid(self) -> int:

@@ -11,6 +11,9 @@ from cpaas.kit.child import Command
 from cpaas.services import catalogue
 from cpaas.supervisor.types import Program
 
+#: the module that becomes a service when it is asked for a copy of itself.
+TEMPLATE = "cpaas.cli.copies"
+
 
 def programs(settings: Settings) -> tuple[Program, ...]:
     """Every active service as a child of this Python."""
@@ -22,6 +25,11 @@ def programs(settings: Settings) -> tuple[Program, ...]:
             health=catalogue.health(service, settings),
             ports=catalogue.ports(service, settings),
             needs=service.needs,
+            template=Command(
+                argv=(sys.executable, "-m", TEMPLATE, "{socket}", *catalogue.imports(service)),
+                env=env,
+            ),
+            arguments=service.command,
         )
         for service in catalogue.active(settings)
     )

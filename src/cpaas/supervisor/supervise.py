@@ -13,7 +13,7 @@ import psutil
 
 from cpaas.broker import address
 from cpaas.config import Settings
-from cpaas.db import embedded, migrate, server
+from cpaas.db import embedded, migrate, schema_version, server
 from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.kit.logfile import LogFile
@@ -23,6 +23,7 @@ from cpaas.supervisor.keeper import Keeper
 from cpaas.supervisor.lock import Lock, State, write_state
 from cpaas.supervisor.queries import Desired
 from cpaas.supervisor.tasks import background
+from cpaas.supervisor.template import Templates
 from cpaas.supervisor.types import Program, Report, Row, seconds_left, waves
 
 POSTGRES = "postgres"
@@ -63,6 +64,7 @@ class Supervisor:
         self._postgres: Keeper | None = None
         self._known: dict[str, Desired] = {}
         self._back_off_first_seconds = back_off_first_seconds
+        self._templates = Templates()
         self._services = [self._keeper(program) for program in programs]
         self._broker = Broker(settings, self._keeper, report) if address.own(settings) else None
 
@@ -95,6 +97,8 @@ class Supervisor:
             self._lock.release()
 
     async def _start(self) -> None:
+        # They import while the database starts.
+        self._templates.begin(keeper.program for keeper in self._services)
         await self._outwait_killed_run()
         for keeper in self._services:
             keeper.refuse_taken_ports()
@@ -111,6 +115,7 @@ class Supervisor:
         self._known = await obey.read_once(dsn)
         for wave in waves([keeper.program for keeper in self._services]):
             await self._start_wave([k for k in self._services if k.program.name in wave])
+        await self._templates.end()
         if self._broker is not None:
             await self._broker.started()
         keepers = {keeper.program.name: keeper for keeper in self._services}
@@ -118,6 +123,10 @@ class Supervisor:
         self._tasks.append(background(_make_partitions_hourly(dsn), "partitions"))
 
     async def _migrate(self, dsn: str) -> None:
+        if await schema_version.is_laid(dsn):
+            # Loading the framework only to be told so is a fifth of a start.
+            await migrate.make_partitions(dsn)
+            return
         way_back = await self._save(self._settings)
         self._report("migrating the database")
         try:
@@ -172,6 +181,7 @@ class Supervisor:
     async def _stop(self) -> None:
         """Services in reverse, then PostgreSQL; what exceeds its share of the budget is killed."""
         self._ready = False
+        await self._templates.end()
         await _cancel(self._tasks)
         budget = float(self._settings.stop_seconds)
         deadline = time.monotonic() + budget * (1 - POSTGRES_STOP_SHARE)
@@ -196,6 +206,7 @@ class Supervisor:
             program,
             LogFile(settings.logs / f"{program.name}.log", settings.log_max_mb * 1_000_000),
             changed=self._write_state,
+            spawn=self._templates.spawn,
             stop_signals=stop_signals,
             stop_seconds=settings.stop_seconds * (1 - POSTGRES_STOP_SHARE),
             back_off_first_seconds=self._back_off_first_seconds,

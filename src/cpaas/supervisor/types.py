@@ -3,9 +3,12 @@
 Plain values, so that tests run the same supervisor on programs of their own.
 """
 
+import asyncio
 import enum
+import signal
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -23,6 +26,32 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[tuple[str, int], ...] = ()
     # Programs that must be well before this one starts; all others start beside it.
     needs: tuple[str, ...] = ()
+    # Starts a process that has imported what it needs and of which it may start as a copy, then
+    # with these arguments; "{socket}" stands for the number of the socket that it shall hear.
+    template: Command | None = None
+    arguments: tuple[str, ...] = ()
+
+
+class Process(Protocol):
+    """A running process: asyncio's own, or one that was adopted."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it writes, errors too."""
+
+    async def wait(self) -> int:
+        """Waits until it ended; returns the exit code."""
+
+    def send_signal(self, signal: signal.Signals) -> None:
+        """Raises ProcessLookupError when it ended already."""
 
 
 class Status(enum.StrEnum):

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 from cpaas.cli import output
 from cpaas.config import load
 from cpaas.db import embedded, server
+from cpaas.kit.child import spawn
 from cpaas.kit.logfile import LogFile
 from cpaas.simulators.tcp_proxy import Proxy
 from cpaas.supervisor.process import Child
 from cpaas.supervisor.supervise import POSTGRES
-from cpaas.supervisor.types import Program
 
 START_SECONDS_MAX: Final = 60
 STOP_SECONDS_MAX: Final = 10.0
@@ -66,7 +66,7 @@ class Database:
     async def _spawn(self) -> None:
         log = LogFile(self._settings.logs / f"{POSTGRES}.log", LOG_BYTES_MAX)
         await asyncio.to_thread(embedded.end_orphan, self._cluster.data)
-        child = await Child.start(Program(name=POSTGRES, command=self._cluster.command()), log)
+        child = Child(await spawn(self._cluster.command()), log)
         self._child = child
         await server.wait_ready(
             self._settings, seconds_max=START_SECONDS_MAX, still_alive=lambda: child.running

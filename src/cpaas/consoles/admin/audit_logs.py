@@ -21,7 +21,7 @@ from cpaas.consoles.shared.filters import Choice, Filters, Text
 from cpaas.consoles.shared.runtime import acting, change, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table, cursor
-from cpaas.reports.export_sheets import csv_bytes
+from cpaas.reports.export_csv import csv_bytes
 
 PAGE: Final = 50
 EXPORT_PAGE: Final = 1_000
