@@ -109,6 +109,20 @@ def test_migrations_are_known_by_their_files() -> None:
         schema_version.refuse_newer("it", [*names, "9999_future"])
 
 
+async def test_a_schema_counts_as_laid_only_by_exactly_this_code(dsn: str, pool: Any) -> None:
+    assert await schema_version.is_laid(dsn)
+    # A dump brings the note to a server whose role has no rights there.
+    await pool.execute("REVOKE SELECT ON message FROM cpaas_portal")
+    assert not await schema_version.is_laid(dsn)
+    await pool.execute("GRANT SELECT ON message TO cpaas_portal")
+    assert await schema_version.is_laid(dsn)
+    await pool.execute("COMMENT ON TABLE django_migrations IS 'of other code'")
+    assert not await schema_version.is_laid(dsn)
+    await schema_version.note_laid(dsn)
+    await pool.execute("DELETE FROM django_migrations WHERE name = $1", schema_version.known()[-1])
+    assert not await schema_version.is_laid(dsn)
+
+
 async def test_old_code_leaves_a_newer_database_alone(dsn: str, pool: Any) -> None:
     assert await schema_version.applied(dsn) == schema_version.known()
     await pool.execute(

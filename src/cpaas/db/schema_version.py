@@ -34,6 +34,8 @@ async def is_laid(dsn: str) -> bool:
     """Whether a migration run of exactly this code was the last that this database saw."""
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
+        if await queries.applied_migrations(connection) != known():
+            return False
         return await queries.laid_schema(connection) == fingerprint()
     finally:
         await connection.close()
