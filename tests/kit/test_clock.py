@@ -1,5 +1,9 @@
 """Our clock goes evenly whatever the machine's does."""
 
+import subprocess
+import sys
+from uuid import UUID
+
 import pytest
 
 from cpaas.kit.clock import BELIEVED_AFTER_US, SteadyClock
@@ -74,3 +78,16 @@ def test_ids_grow_through_every_step() -> None:
         made.append(maker.make())
     assert made == sorted(made)
     assert milliseconds(made[-1]) == (START + 4 * SECOND) // 1000
+
+
+def test_a_copy_of_the_process_gives_out_ids_of_its_own() -> None:
+    program = (
+        "import os; from cpaas.kit import ids; ids._MAKER._now_ns = lambda: 10**9\n"
+        "ids.new_id(); pid = os.fork(); pid and os.waitpid(pid, 0); print(ids.new_id(), flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    ids = done.stdout.decode().split()
+    assert [milliseconds(UUID(one)) for one in ids] == [1_000, 1_000]
+    assert ids[0] != ids[1]
+    # Counted on from where the copy was made, they would lie beside each other.
+    assert ids[0][:-8] != ids[1][:-8]

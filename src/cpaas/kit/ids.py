@@ -45,6 +45,10 @@ class IdMaker:
         high, low = self._tail >> 62, self._tail & ((1 << 62) - 1)
         return self._millisecond << 80 | _VERSION | high << 64 | _VARIANT | low
 
+    def forget(self) -> None:
+        """Begins anew, at another random value: in a copy of this process it must."""
+        self._millisecond = 0
+
 
 def row_prefix(now_ns: int) -> bytes:
     """The first 12 bytes of UUIDv7s whose last 32 bits are numbers of the caller's own."""
@@ -58,6 +62,7 @@ def row_prefix(now_ns: int) -> bytes:
 _MAKER = IdMaker()
 new_id = _MAKER.make
 new_id_bytes = _MAKER.make_bytes
+os.register_at_fork(after_in_child=_MAKER.forget)
 
 
 def milliseconds(uuid: UUID) -> int:

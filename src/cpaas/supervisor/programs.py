@@ -18,6 +18,8 @@ TEMPLATE = "cpaas.cli.copies"
 def programs(settings: Settings) -> tuple[Program, ...]:
     """Every active service as a child of this Python."""
     env = {**os.environ, "CPAAS_HOME": str(settings.home), "CPAAS_SUPERVISED": "1"}
+    # Whoever looks for a home's processes by their environment shall find them, named or not.
+    env["SPT_NOENV"] = "1"
     return tuple(
         Program(
             name=service.name,
