@@ -11,6 +11,7 @@ import psutil
 import pytest
 from tests.supervisor.fakes import fake_program, free_port, gone
 
+from cpaas import config
 from cpaas.kit.child import Command
 from cpaas.services import catalogue
 from cpaas.supervisor.health import healthy
@@ -95,7 +96,7 @@ async def test_without_a_copy_a_program_starts_by_itself(argv: tuple[str, ...]) 
 def test_what_services_are_copied_from_has_one_thread_and_only_the_consoles_their_framework(
     name: str,
 ) -> None:
-    modules = catalogue.imports(catalogue.BY_NAME[name])
+    modules = catalogue.imports(catalogue.BY_NAME[name], config.load({}))
     program = (
         f"import sys, {', '.join(modules)}\n"
         "from cpaas.kit.copies import many_threads\n"

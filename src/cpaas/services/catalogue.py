@@ -142,14 +142,15 @@ def active(settings: Settings) -> tuple[Service, ...]:
     )
 
 
-def imports(service: Service) -> tuple[str, ...]:
+def imports(service: Service, settings: Settings) -> tuple[str, ...]:
     """Modules that a process may import on behalf of this service and others, which it then forks.
 
     The consoles apart: the data plane never loads their framework.
     """
     if service.console:
         return CONSOLE_IMPORTS
-    return tuple(sorted({row.entry.partition(":")[0] for row in CATALOGUE if not row.console}))
+    rows = [row for row in active(settings) if not row.console]
+    return tuple(sorted({row.entry.partition(":")[0] for row in rows}))
 
 
 def ports(service: Service, settings: Settings) -> tuple[tuple[str, int], ...]:

@@ -28,7 +28,13 @@ def programs(settings: Settings) -> tuple[Program, ...]:
             ports=catalogue.ports(service, settings),
             needs=service.needs,
             template=Command(
-                argv=(sys.executable, "-m", TEMPLATE, "{socket}", *catalogue.imports(service)),
+                argv=(
+                    sys.executable,
+                    "-m",
+                    TEMPLATE,
+                    "{socket}",
+                    *catalogue.imports(service, settings),
+                ),
                 env=env,
             ),
             arguments=service.command,
