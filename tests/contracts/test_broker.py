@@ -157,6 +157,40 @@ async def test_release_is_no_try(pool: asyncpg.Pool, make: Make) -> None:
     assert await consumer.take(1) == []
 
 
+async def test_what_waits_apart_is_taken_only_by_name(pool: asyncpg.Pool, make: Make) -> None:
+    await put(pool, item(1), item(2))
+    consumer = make()
+    taken = await got(consumer, 10)
+    await consumer.release([one.id for one in taken], lane=7)
+    assert await consumer.take(10) == []
+    async with pool.acquire() as connection:
+        assert await embedded.lanes_apart(connection, QUEUE) == [7]
+    again = await consumer.take(10, lanes=(7,))
+    assert [one.tries for one in again] == [1, 1]
+    # Given back without a lane, one is where it was published; the other is put back there.
+    await consumer.release([again[0].id])
+    await consumer.release([again[1].id], lane=7)
+    assert [one.lane for one in await consumer.take(10)] == [1]
+    async with pool.acquire() as connection:
+        assert await embedded.end_waits(connection, QUEUE, [7], 10) == 1
+        assert await embedded.lanes_apart(connection, QUEUE) == []
+    assert [one.lane for one in await consumer.take(10)] == [1]
+
+
+async def test_a_take_for_so_many_messages_goes_on_with_the_next_account(
+    pool: asyncpg.Pool, make: Make
+) -> None:
+    lists = [NewItem(QUEUE, 7, n, 500, b"x") for n in range(1, 6) for _ in range(2)]
+    await put(pool, *lists)
+    consumer = make()
+    seen = []
+    for _ in range(5):
+        taken = await consumer.take(10, lanes=(7,), room=25, piece=10)
+        seen.append([one.account_id for one in taken])
+        await consumer.release([one.id for one in taken], lane=7)
+    assert seen == [[1, 2, 3], [4, 5, 1], [2, 3, 4], [5, 1, 2], [3, 4, 5]]
+
+
 async def test_delayed_items_wait(pool: asyncpg.Pool, make: Make) -> None:
     await put(pool, item(delay_ms=60_000), item(body=b"now"))
     assert [i.payload for i in await make().take(10)] == [b"now"]

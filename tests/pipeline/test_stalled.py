@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from typing import Any
 
 from tests.pipeline.test_route import configured, rule
 from tests.pipeline.world import World, data_plane_pool
@@ -22,13 +22,11 @@ class Stalling(EmbeddedConsumer):
 
     stalled = False
 
-    async def take(
-        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
-    ) -> list[Item]:
+    async def take(self, most: int, **which: Any) -> list[Item]:
         if not self.stalled:
             self.stalled = True
             await asyncio.Event().wait()
-        return await super().take(most, not_accounts=not_accounts, lanes=lanes)
+        return await super().take(most, **which)
 
 
 async def test_a_stalled_route_step_goes_on(dsn: str) -> None:

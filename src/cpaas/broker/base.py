@@ -36,6 +36,11 @@ class Item(msgspec.Struct, frozen=True):
     payload: bytes
 
 
+#: OTP, transactional, promotional. A higher number is a place apart in the same queue, where items
+#: wait for something and nobody takes them who does not name it: `LANES * place + lane`.
+LANES: Final = 3
+#: places beyond the lanes; the column is a smallint.
+PLACES_MAX: Final = 10_900
 #: so many ends without a completion, and an item is worked alone; so many more, and it is buried.
 APART_AFTER: Final = 3
 TRIES_MAX: Final = 10
@@ -51,6 +56,17 @@ def apart(taken: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     if suspect is None:
         return list(taken), []
     return [suspect], [item for item in taken if item is not suspect]
+
+
+def within(taken: Sequence[Item], room: int, piece: int) -> list[Item]:
+    """The first of these that have room, when at most `piece` messages of each are wanted now."""
+    kept: list[Item] = []
+    for item in taken:
+        if room <= 0:
+            break
+        kept.append(item)
+        room -= min(item.messages, piece)
+    return kept
 
 
 class ItemsGoneError(Exception):
@@ -74,11 +90,13 @@ class Consumer(Protocol):
         """Takes no more; what lies here untaken goes back, what is leased comes back by itself."""
 
     async def take(
-        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
-    ) -> list[Item]:
+        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = (),
+        room: int = 0, piece: int = 1,
+    ) -> list[Item]:  # fmt: skip
         """Up to `most` ready items, leased to this process; empty when there are none.
 
-        lanes: only these, in this order.
+        lanes: only these, in this order. room: for so many messages, at most `piece` of each item;
+        the next take goes on with the account behind the last that had room.
         """
 
     async def wait(self, timeout_seconds: float) -> None:
@@ -97,8 +115,13 @@ class Consumer(Protocol):
         ended it has published what became of it.
         """
 
-    async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
-        """Gives items back unworked, available after the delay; without one, in their old place."""
+    async def release(
+        self, ids: Sequence[int], *, delay_ms: int = 0, lane: int | None = None
+    ) -> None:
+        """Gives items back unworked, available after the delay; without one, as old as they are.
+
+        lane: where they wait from now on; else in the lane that they were published in.
+        """
 
     async def extend(self, ids: Sequence[int]) -> None:
         """Prolongs the lease of items still being worked."""

@@ -6,7 +6,7 @@ any other carrier to the same behaviour.
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 
 from cpaas.broker import embedded_queries as queries
-from cpaas.broker.base import TRIES_MAX, Item, ItemsGoneError, NewItem, apart
+from cpaas.broker.base import LANES, TRIES_MAX, Item, ItemsGoneError, NewItem, apart, within
 from cpaas.broker.wakeups import QueueWakeups, payload
 
 POLL_SECONDS_MAX = 1.0
 DEPTH_COUNTED_MAX = 100_000
 #: every so many takes the lanes are served lowest first, so that none waits for ever.
 LOW_LANES_EVERY = 8
-_LANES = (0, 1, 2)
+_LANES = tuple(range(LANES))
 
 
 class Depth(msgspec.Struct, frozen=True):
@@ -69,6 +69,16 @@ async def lying(connection: Any, queues: Sequence[str]) -> dict[tuple[str, bool]
     return await queries.lying(connection, list(queues))
 
 
+async def lanes_apart(connection: Any, queue: str) -> list[int]:
+    """Lanes beyond the first three that hold something."""
+    return await queries.lanes_apart(connection, queue, LANES)
+
+
+async def end_waits(connection: Any, queue: str, lanes: Sequence[int], most: int) -> int:
+    """Puts items of these lanes back into those they were published in; returns how many."""
+    return await queries.end_waits(connection, queue, list(lanes), most)
+
+
 class EmbeddedConsumer:
     """Takes items of one queue: OTP lane first, then fair between accounts."""
 
@@ -97,7 +107,7 @@ class EmbeddedConsumer:
         self._takes = 0
         self.more = False
         # Where each lane's walk over the accounts goes on.
-        self._after = dict.fromkeys(_LANES, -1)
+        self._after: defaultdict[int, int] = defaultdict(lambda: -1)
 
     def close(self) -> None:
         """No more wake-ups; what is still leased comes back by itself."""
@@ -126,8 +136,9 @@ class EmbeddedConsumer:
         return True
 
     async def take(
-        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = ()
-    ) -> list[Item]:
+        self, most: int, *, not_accounts: Sequence[int] = (), lanes: Sequence[int] = (),
+        room: int = 0, piece: int = 1,
+    ) -> list[Item]:  # fmt: skip
         """Up to `most` ready items, leased to this process; empty when there are none."""
         if most <= 0:
             return []
@@ -144,6 +155,8 @@ class EmbeddedConsumer:
         taken = self._in_turn([Item(*row[:-1]) for row in rows], lanes)
         counts = Counter((item.lane, item.account_id) for item in taken)
         self.more = len(taken) >= most or max(counts.values()) >= rows[0][-1]
+        if room:
+            taken = await self._within(taken, room, piece)
         worn = [item for item in taken if item.tries > self._tries_max]
         if worn:
             await self.bury(worn, f"taken {self._tries_max} times without an end")
@@ -153,6 +166,17 @@ class EmbeddedConsumer:
             await self.release([item.id for item in back])
             self.more = True
         return taken
+
+    async def _within(self, taken: list[Item], room: int, piece: int) -> list[Item]:
+        kept = within(taken, room, piece)
+        back = taken[len(kept) :]
+        if back:
+            self.more = True
+            # Those without room have their turn still before them.
+            self._after.update({item.lane: item.account_id for item in kept})
+            for lane in {item.lane for item in back}:
+                await self.release([item.id for item in back if item.lane == lane], lane=lane)
+        return kept
 
     async def _lease(
         self, most: int, lanes: Sequence[int], not_accounts: Sequence[int]
@@ -200,10 +224,12 @@ class EmbeddedConsumer:
             await publish(connection, items)
             await self.complete(connection, ids)
 
-    async def release(self, ids: Sequence[int], *, delay_ms: int = 0) -> None:
-        """Gives items back unworked, available after the delay; without one, in their old place."""
+    async def release(
+        self, ids: Sequence[int], *, delay_ms: int = 0, lane: int | None = None
+    ) -> None:
+        """Gives items back unworked, available after the delay; without one, as old as they are."""
         if ids:
-            await queries.release(self._pool, list(ids), self._instance_id, delay_ms)
+            await queries.release(self._pool, list(ids), self._instance_id, delay_ms, lane)
 
     async def extend(self, ids: Sequence[int]) -> None:
         """Prolongs the lease of items still being worked."""
@@ -259,7 +285,8 @@ def _columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], str]:
         [i.messages for i in items],
         [i.payload for i in items],
     )
-    return columns, payload({i.queue for i in items if i.delay_ms <= 0})
+    # Who puts something apart knows of it.
+    return columns, payload({i.queue for i in items if i.delay_ms <= 0 and i.lane < LANES})
 
 
 def _walked(after: int, item: Item) -> tuple[bool, int, int]:

@@ -139,17 +139,22 @@ async def delete(connection: Any, ids: Sequence[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-async def release(connection: Any, ids: Sequence[int], instance_id: int, delay_ms: int) -> None:
-    """Ends this instance's leases; a take that led to no work does not count as a try."""
+async def release(
+    connection: Any, ids: Sequence[int], instance_id: int, delay_ms: int, lane: int | None
+) -> None:
+    """Ends this instance's leases; a take that led to no work does not count as a try.
+
+    lane: where they wait from now on; None: where they were published.
+    """
     await connection.execute(
         """
         UPDATE queue_item SET available_at =
                 CASE WHEN $3::bigint = 0 THEN created_at
                 ELSE now() + $3::bigint * interval '1 millisecond' END,
-            tries = greatest(0, tries - 1), leased_by = 0
+            tries = greatest(0, tries - 1), leased_by = 0, lane = coalesce($4::smallint, lane % 3)
         WHERE id = ANY($1::bigint[]) AND leased_by = $2
         """,
-        ids, instance_id, delay_ms,
+        ids, instance_id, delay_ms, lane,
     )  # fmt: skip
 
 
@@ -181,7 +186,7 @@ async def bury(connection: Any, ids: Sequence[int], reason: str) -> None:
         """
         WITH gone AS (DELETE FROM queue_item WHERE id = ANY($1::bigint[]) RETURNING *)
         INSERT INTO dead_letter (queue, lane, account_id, messages, tries, reason, payload)
-        SELECT queue, lane, account_id, messages, tries, $2, payload FROM gone
+        SELECT queue, lane % 3, account_id, messages, tries, $2, payload FROM gone
         """,
         ids, reason,
     )  # fmt: skip
@@ -215,6 +220,37 @@ async def depth(connection: Any, queue: str, most: int) -> Any:
         """,
         queue, most,
     )  # fmt: skip
+
+
+async def lanes_apart(connection: Any, queue: str, first: int) -> list[int]:
+    """Lanes from `first` on that hold something, each found by one look into the index."""
+    rows = await connection.fetch(
+        """
+        WITH RECURSIVE found (lane) AS (
+            (SELECT lane FROM queue_item WHERE queue = $1 AND lane >= $2 ORDER BY lane LIMIT 1)
+            UNION ALL
+            SELECT next.lane FROM found CROSS JOIN LATERAL (
+                SELECT q.lane FROM queue_item q WHERE q.queue = $1 AND q.lane > found.lane
+                ORDER BY q.lane LIMIT 1) next
+        )
+        SELECT lane FROM found
+        """,
+        queue, first,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def end_waits(connection: Any, queue: str, lanes: Sequence[int], most: int) -> int:
+    """Puts up to `most` ready items of these lanes back where they were published."""
+    done: str = await connection.execute(
+        """
+        UPDATE queue_item SET lane = lane % 3 WHERE id = ANY (ARRAY (
+            SELECT id FROM queue_item WHERE queue = $1 AND lane = ANY ($2::smallint[])
+            AND available_at <= now() LIMIT $3 FOR UPDATE SKIP LOCKED))
+        """,
+        queue, lanes, most,
+    )  # fmt: skip
+    return int(done.rsplit(maxsplit=1)[-1])
 
 
 async def move(connection: Any, queue: str, to: str) -> int:

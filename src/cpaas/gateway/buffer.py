@@ -68,6 +68,15 @@ class Buffer:
         """Accounts that have an item here."""
         return sorted({account for lane in _LANES for account in self._lanes[lane]})
 
+    @property
+    def otp_accounts(self) -> list[int]:
+        """Accounts that have an OTP here."""
+        return sorted(self._lanes[0])
+
+    def begun(self, *lanes: int) -> int:
+        """Messages that are done with, of items of these lanes of which something is left."""
+        return sum(one.at for n in lanes for items in self._lanes[n].values() for one in items)
+
     def has_lane(self, lane: int) -> bool:
         """Whether a lane has open items."""
         return bool(self._lanes[lane])

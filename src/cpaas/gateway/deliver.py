@@ -64,6 +64,7 @@ class RouteGateway:
         self._sweep_at = 0.0
         self._extend_at = 0.0
         self._others_at = 0.0
+        self._others_due = False
         self._unwritten: list[Prepared] = []
         self._doubt: Batch | None = None
         self.taken_at = 0.0
@@ -187,6 +188,7 @@ class RouteGateway:
         throttle, load = self.throttle, self._around.load
         load.set_down(self.route.id, down=down)
         load.set_rate(self.route.id, throttle.rate if throttle.throttled else 0.0)
+        load.set_begun(self.route.id, self._buffer.begun(0), self._buffer.begun(1, 2))
         # Nothing shall wait here for a carrier that is away; the sweep takes all the same.
         (self._consumer.pause if down else self._consumer.resume)()
         if down and now >= self._sweep_at:
@@ -221,19 +223,30 @@ class RouteGateway:
         news = self._consumer.news()
         if news:
             self._drained = False
+            self._others_due = True
         wanted = self._wanted() - buffer.messages
         if wanted > 0 and not self._drained:
             most = min(ITEMS_TAKEN_MAX, wanted, ITEMS_OPEN_MAX - len(buffer))
             if most > 0:
                 await self._open(most)
                 self._drained = not self._consumer.more
-        elif news and len(buffer) < ITEMS_OPEN_MAX:
-            if not buffer.has_lane(0):
-                await self._open(ITEMS_OPEN_MAX - len(buffer), lanes=(0,))
-            now = self._around.clock()
-            if now >= self._others_at:
-                self._others_at = now + OTHERS_SECONDS
-                await self._open(ITEMS_OPEN_MAX - len(buffer), not_accounts=buffer.accounts)
+                self._others_due = self._consumer.more
+        elif self._others_due and len(buffer) < ITEMS_OPEN_MAX:
+            await self._open_others(news=news)
+
+    async def _open_others(self, *, news: bool) -> None:
+        buffer = self._buffer
+        if news and not buffer.has_lane(0):
+            await self._open(ITEMS_OPEN_MAX - len(buffer), lanes=(0,))
+        now = self._around.clock()
+        if now >= self._others_at:
+            self._others_at = now + OTHERS_SECONDS
+            self._others_due = False
+            if buffer.has_lane(0):
+                await self._open(
+                    ITEMS_OPEN_MAX - len(buffer), lanes=(0,), not_accounts=buffer.otp_accounts
+                )
+            await self._open(ITEMS_OPEN_MAX - len(buffer), not_accounts=buffer.accounts)
 
     def _wanted(self) -> int:
         window = max(1, self.route.window_size) * max(1, self.route.binds)

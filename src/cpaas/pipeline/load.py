@@ -12,6 +12,8 @@ SECONDS_LYING: Final = 2
 #: without a rate the window is the measure of how fast the carrier takes.
 WINDOWS_LYING: Final = 4
 OTP: Final = "otp"
+#: messages of one list, at least, that go before the next account's.
+PIECE_MIN: Final = 10
 
 
 def lying_max(route: Route) -> int:
@@ -34,6 +36,7 @@ class RouteLoad:
         # By route and whether it is OTP, which has a room of its own: nothing else may fill it.
         self._lying: dict[tuple[int, bool], int] = {}
         self._rates: dict[int, float] = {}
+        self._begun: dict[tuple[int, bool], int] = {}
 
     @property
     def away(self) -> frozenset[int]:
@@ -46,8 +49,17 @@ class RouteLoad:
         self._lying[key] = max(0, self._lying.get(key, 0) + messages)
 
     def resync(self, lying: dict[tuple[int, bool], int]) -> None:
-        """What really lies in the queues of the routes named: (route, is it OTP) -> messages."""
-        self._lying.update(lying)
+        """What really lies in the queues of the routes named: (route, is it OTP) -> messages.
+
+        An item counts whole until its last message has gone.
+        """
+        for key, count in lying.items():
+            self._lying[key] = max(0, count - self._begun.get(key, 0))
+
+    def set_begun(self, route_id: int, otp: int, others: int) -> None:
+        """So many messages have gone of items that are still in the route's queue."""
+        self._begun[(route_id, True)] = otp
+        self._begun[(route_id, False)] = others
 
     def room(self, route: Route, lane: str) -> int:
         """How many more messages of a lane may be put before a route; 0 or less: none."""
@@ -61,7 +73,11 @@ class RouteLoad:
 
     def drained(self, route: Route, lane: str) -> bool:
         """Whether so much of what lay before a route is gone that more is worth a turn."""
-        return self.room(route, lane) > self.most(route) // 4
+        return self.room(route, lane) > self.most(route) // 8
+
+    def piece(self, route: Route) -> int:
+        """How much of a list goes at once while several accounts wait for a route."""
+        return max(PIECE_MIN, self.most(route) // 20)
 
     def set_rate(self, route_id: int, rate: float) -> None:
         """The carrier throttles: so many segments a second for now; 0 = as set."""

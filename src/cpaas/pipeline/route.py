@@ -7,6 +7,7 @@ full, or an account that is switched off, holds up nobody else.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -17,7 +18,7 @@ from cpaas.blacklist import check as blacklist
 from cpaas.blacklist import queries as blacklist_queries
 from cpaas.broker import embedded
 from cpaas.broker.base import Consumer, Item, ItemsGoneError
-from cpaas.broker.topology import gateway_queue
+from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.db.trouble import is_passing
 from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
@@ -27,7 +28,7 @@ from cpaas.messages.types import Finish
 from cpaas.pipeline import route_queries
 from cpaas.pipeline.load import OTP as OTP_LANE
 from cpaas.pipeline.load import RouteLoad
-from cpaas.pipeline.route_holds import Holds
+from cpaas.pipeline.route_waits import LOW_LANES_EVERY, OTHER_LANES, Places
 from cpaas.pipeline.sort import Sorter, Work
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.routing.planners import Planners
@@ -40,11 +41,11 @@ IDLE_SECONDS: Final = 1.0
 FULL_SECONDS: Final = 0.02
 PAUSE_SECONDS: Final = 1.0
 CONFLICT_TRIES_MAX: Final = 10
-#: stands for both: they share a room.
-OTHER_LANES: Final = "transactional"
 OTP: Final = (0,)
 OTHERS: Final = (1, 2)
-LOW_LANES_EVERY: Final = 8
+INACTIVE_SECONDS: Final = 5.0
+#: items put back at once to be decided anew.
+ANEW_MAX: Final = 2_000
 #: a paused campaign's items are looked at again after so long.
 HALTED_MS: Final = 3_000
 _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -74,7 +75,11 @@ class Router:
         self._instance_id = instance_id
         self._clock_us = clock_us
         self._clock = clock
-        self._holds = Holds(load)
+        self._places = Places(load, channel)
+        #: accounts that are switched off, and until when they are passed over.
+        self._inactive: dict[int, float] = {}
+        #: lanes of places whose items are put back, to be decided anew.
+        self._anew: set[int] = set()
         self._planners = Planners(channel)
         self._takes = 0
         self._accounts = 1
@@ -89,14 +94,20 @@ class Router:
     @property
     def excused(self) -> bool:
         """Whether there is a reason to take nothing: no route, or full ones."""
-        return not self._routes or bool(self._short) or bool(self._holds)
+        waits = bool(self._places) and not self._places.freed
+        return not self._routes or waits or bool(self._short or self._inactive)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the last turn left something that can go at once."""
+        return self._more
 
     async def run(self) -> None:
         """Routes until `stop`; what a cancelled one held comes back by itself."""
         while not self._stopping:
             try:
                 await self.turn()
-                # What could not go is held, so that taking more at once cannot go on for ever.
+                # What could not go waits apart, so that taking more cannot go on for ever.
                 if not self._more:
                     await self._rest()
             except Exception as error:  # noqa: BLE001 - the step must never end; the log has it
@@ -112,48 +123,65 @@ class Router:
 
     async def turn(self) -> bool:
         """Takes and routes what there is room for; returns whether anything moved."""
-        known = self._snapshot().routes.values()
+        snapshot = self._snapshot()
+        known = snapshot.routes.values()
         routes = [r for r in known if r.channel == self._channel and r.active]
         self._routes = routes
+        self._anew.update(self._places.see(snapshot))
         await self._resync(routes)
-        moved = False
-        items = await self._take()
+        self._more = False
+        await self._decide_anew()
+        # First what is new, so that it has its turn among what waits.
+        moved = await self._sort(await self._take())
+        for due in self._places.due(ITEMS_MAX):
+            items = await self._take_some(
+                due.most, (), due.lanes, room=due.room, piece=due.piece
+            )  # fmt: skip
+            self._places.taken(due, items, more=self._consumer.more)
+            went = await self._sort(items)
+            self._places.moved(due, moved=went)
+            moved |= went
+        self._more |= self._places.freed
+        return moved
+
+    async def _sort(self, items: Sequence[Item]) -> bool:
         # Read anew: what was taken may have been accepted after a change that came meanwhile.
         snapshot = self._snapshot()
         self._accounts = len({item.account_id for item in items})
-        for chunk in _chunks(items):
-            moved |= await self._route(snapshot, chunk)
-        return moved
+        return any([await self._route(snapshot, chunk) for chunk in _chunks(items)])
 
     async def _take(self) -> list[Item]:
-        """What there is room for: OTP, and as much of the others, mostly in one statement."""
+        """What is new: OTP, and as much of the others, mostly in one statement."""
         self._takes += 1
         others = OTHERS[::-1] if self._takes % LOW_LANES_EVERY == 0 else OTHERS
-        self._more = False
         # Without any active route everything is refused, which needs no room.
         self._short = [lane for lane in (OTP_LANE, OTHER_LANES) if not self._has_room(lane)]
-        self._holds.review(self._clock())
-        held, most = self._holds.passed_over(otp=True), self._holds.most(ITEMS_MAX, otp=True)
-        held_others = self._holds.passed_over(otp=False)
-        most_others = self._holds.most(ITEMS_MAX, otp=False)
-        items: list[Item] = []
-        if not self._short and held == held_others and most == most_others:
-            items = await self._take_some(most, held, (*OTP, *others))
+        now = self._clock()
+        self._inactive = {one: until for one, until in self._inactive.items() if until > now}
+        held = list(self._inactive)
+        first = () if OTP_LANE in self._short else OTP
+        rest = () if OTHER_LANES in self._short else others
+        if not first and not rest:
+            return []
+        items = await self._take_some(ITEMS_MAX, held, (*first, *rest))
+        if first and rest and len(items) == ITEMS_MAX:
             # A flood of OTP leaves the others their part of the turn.
-            most_others = 0 if len(items) < most else sum(item.lane in OTP for item in items)
-        elif OTP_LANE not in self._short:
-            items = await self._take_some(most, held, OTP)
-        if OTHER_LANES not in self._short:
-            items += await self._take_some(most_others, held_others, others)
+            otp = sum(item.lane in OTP for item in items)
+            items += await self._take_some(otp, held, rest)
         return items
 
-    async def _take_some(self, most: int, held: Sequence[int], lanes: Sequence[int]) -> list[Item]:
+    async def _take_some(
+        self, most: int, held: Sequence[int], lanes: Sequence[int], *, room: int = 0, piece: int = 1
+    ) -> list[Item]:
         if not most:
             return []
-        items = await self._consumer.take(most, not_accounts=held, lanes=lanes)
+        items = await self._consumer.take(
+            most, not_accounts=held, lanes=lanes, room=room, piece=piece
+        )
         if items:
             self.taken_at = self._clock()
-        self._more |= self._consumer.more
+        if not room:
+            self._more |= self._consumer.more
         return items
 
     def _has_room(self, lane: str) -> bool:
@@ -162,10 +190,10 @@ class Router:
 
     async def _rest(self) -> None:
         """Until something is published; while a route is full, until it has room again."""
-        if not self._holds and not self._short:
+        if not (self._places or self._short or self._inactive):
             await self._consumer.wait(IDLE_SECONDS)
             return
-        until = min(self._resync_at, self._holds.until)
+        until = min(self._resync_at, *self._inactive.values(), math.inf)
         while True:
             await asyncio.sleep(FULL_SECONDS)
             if self._stopping or self._clock() >= until or self._freed() or self._consumer.news():
@@ -174,7 +202,7 @@ class Router:
     def _freed(self) -> bool:
         drained = self._load.drained
         short = any(drained(route, lane) for lane in self._short for route in self._routes)
-        return short or self._holds.freed
+        return short or self._places.freed
 
     async def _resync(self, routes: Sequence[Route]) -> None:
         now = self._clock()
@@ -185,7 +213,19 @@ class Router:
         async with self._pool.acquire() as connection:
             lying = await embedded.lying(connection, list(queues))
             self._load.elsewhere = await route_queries.down_elsewhere(connection, self._instance_id)
+            apart = await embedded.lanes_apart(connection, submit_queue(self._channel))
         self._load.resync({(queues[queue], otp): count for (queue, otp), count in lying.items()})
+        self._anew.update(self._places.found(apart))
+
+    async def _decide_anew(self) -> None:
+        """Puts back, some each turn, what waits for routes that are not what they were."""
+        if self._anew:
+            queue, lanes = submit_queue(self._channel), sorted(self._anew)
+            async with self._pool.acquire() as connection:
+                moved = await embedded.end_waits(connection, queue, lanes, ANEW_MAX)
+            if moved < ANEW_MAX:
+                self._anew.clear()
+            self._more |= moved > 0
 
     async def _route(self, snapshot: Snapshot, items: Sequence[Item]) -> bool:
         work = await self._read(items)
@@ -213,7 +253,7 @@ class Router:
             tries += 1
             sorter = Sorter(
                 snapshot, self._load, self._channel, self._clock_us(), self._planners,
-                accounts=self._accounts,
+                places=self._places, accounts=self._accounts,
             )  # fmt: skip
             try:
                 async with self._pool.acquire() as connection:
@@ -256,11 +296,10 @@ class Router:
             await queries.note(connection, [one for one in sorter.notes if one.message_id in ended])
 
     async def _give_back(self, sorter: Sorter) -> None:
-        now = self._clock()
-        for envelope, route in sorter.full:
-            self._holds.full(envelope, route, now)
-        for account_id, lane in sorter.inactive:
-            self._holds.inactive(account_id, lane, now)
+        until = self._clock() + INACTIVE_SECONDS
+        self._inactive.update(dict.fromkeys(sorter.inactive, until))
+        for lane, ids in sorter.waiting.items():
+            await self._consumer.release(ids, lane=lane)
         await self._consumer.release(sorter.released)
         await self._consumer.release(sorter.halted, delay_ms=HALTED_MS)
 

@@ -10,22 +10,23 @@ import msgspec
 
 from cpaas.blacklist.check import is_blocked
 from cpaas.blacklist.types import Stop
-from cpaas.broker.base import Item, NewItem
+from cpaas.broker.base import LANES, Item, NewItem
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.dlt import check as dlt
 from cpaas.dlt import hours
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.types import Finish, Note
-from cpaas.pipeline.load import RouteLoad
+from cpaas.pipeline.load import PIECE_MIN, RouteLoad
+from cpaas.pipeline.route_waits import Places
 from cpaas.routing.plan import Plan, before, behind, overflow_of
 from cpaas.routing.planners import Planners
 from cpaas.snapshot.types import Account, Route, Snapshot
 
 RECHECK_US: Final = 60_000_000
-REST_DELAY_MS: Final = 200
 #: messages of several items that are put into one; an item that holds more stays as it is.
 TOGETHER_MAX: Final = 100
-PIECE_MIN: Final = 10
+#: what cannot go now waits in its route's place; 0 and more: so many of its messages may go.
+WAITS: Final = -1
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ class Sorter:
 
     def __init__(
         self, snapshot: Snapshot, load: RouteLoad, channel: str, now_us: int, planners: Planners,
-        *, accounts: int = 1,
+        *, places: Places, accounts: int = 1,
     ) -> None:  # fmt: skip
         """`accounts`: of how many accounts there is something in this turn."""
         self.snapshot = snapshot
@@ -53,8 +54,9 @@ class Sorter:
         self.halted: list[int] = []
         self.finishes: list[Finish] = []
         self.notes: list[Note] = []
-        self.full: list[tuple[Envelope, Route]] = []
-        self.inactive: list[tuple[int, str]] = []
+        #: items that wait for a full route, by the lane of its place.
+        self.waiting: dict[int, list[int]] = {}
+        self.inactive: set[int] = set()
         self._load = load
         self._channel = channel
         self._added: list[tuple[int, str, int]] = []
@@ -63,6 +65,7 @@ class Sorter:
         self._open: dict[tuple[int, str, bool, int, bool, Plan], Envelope] = {}
         self._routed: list[tuple[str, Envelope]] = []
         self._planners = planners
+        self._places = places
         self._accounts = accounts
         # By route and lane the room at the beginning; by account, too, what it was given of it.
         self._rooms: dict[tuple[int, str], int] = {}
@@ -71,7 +74,8 @@ class Sorter:
     @property
     def published(self) -> list[NewItem]:
         """The items for the routes' queues, and what is left of items for full routes."""
-        return [*(_item(queue, envelope) for queue, envelope in self._routed), *self._rest]
+        routed = (_item(queue, one, LANE_NUMBER[one.lane]) for queue, one in self._routed)
+        return [*routed, *self._rest]
 
     def undo(self) -> None:
         """The transaction failed: nothing lies in the queues."""
@@ -98,7 +102,7 @@ class Sorter:
         account = self.snapshot.accounts.get(envelope.account_id)
         if account is None or not account.active:
             self.released.append(item.id)
-            self.inactive.append((envelope.account_id, envelope.lane))
+            self.inactive.add(envelope.account_id)
             return
         is_old = self._is_old(envelope)
         if is_old and self._channel not in account.channels:
@@ -113,23 +117,41 @@ class Sorter:
         groups = self._groups(envelope, alive)
         if is_old:
             envelope = msgspec.structs.replace(envelope, checked_us=self.now_us)
-        full = [self._is_full(plan, envelope) for plan, _ in groups]
-        if groups and all(full) and len(alive) == len(envelope.messages):
-            self.released.append(item.id)
-            return
-        for (plan, messages), is_full in zip(groups, full, strict=True):
-            if is_full:
-                self._publish_rest(envelope, messages, REST_DELAY_MS)
-                continue
-            # Another group of the item may have used up its part meanwhile.
-            most = max(0, self._piece(plan, envelope))
-            if most:
-                self._publish(envelope, plan, messages[:most])
-            if len(messages) > most:
-                # In its old place: what others wait for is their turn, not the end of a list.
-                aged_ms = (messages[0].created_us - self.now_us) // 1000
-                self._publish_rest(envelope, messages[most:], min(-1, aged_ms))
+        if len(groups) == 1 and len(alive) == len(envelope.messages):
+            # Mostly: as it is, it goes, or it waits.
+            most = self._most(groups[0][0], envelope, item.lane)
+            if most <= 0:
+                self._give_back(groups[0][0], envelope, item, most)
+                return
+        for plan, messages in groups:
+            self._go_or_wait(plan, messages, envelope, item.lane)
         self.done.append(item.id)
+
+    def _give_back(self, plan: Plan, envelope: Envelope, item: Item, most: int) -> None:
+        if most == WAITS:
+            lane = self._places.lane(plan, envelope.lane)
+            self._places.add(lane)
+            self.waiting.setdefault(lane, []).append(item.id)
+        else:
+            self.released.append(item.id)
+
+    def _go_or_wait(
+        self, plan: Plan, messages: list[Outgoing], envelope: Envelope, lane: int
+    ) -> None:
+        """Gives a route what may go to it now; the rest keeps its age, here or in its place."""
+        most = self._most(plan, envelope, lane)
+        if most > 0:
+            self._publish(envelope, plan, messages[:most])
+        rest = messages[max(0, most) :]
+        if not rest:
+            return
+        place = self._places.lane(plan, envelope.lane)
+        if most == WAITS or lane >= LANES or not self._has_room(plan.route_ids[0], envelope.lane):
+            self._places.add(place)
+        else:
+            place = LANE_NUMBER[envelope.lane]
+        aged_ms = (rest[0].created_us - self.now_us) // 1000
+        self._publish_rest(envelope, rest, min(-1, aged_ms), place)
 
     def _is_old(self, envelope: Envelope) -> bool:
         """Whether it was checked long ago, or waited for its time: then it is checked again."""
@@ -157,7 +179,7 @@ class Sorter:
         held = [message for message in messages if message.country == dlt.COUNTRY]
         if held:
             delay_ms = (hours.opens_us(self.now_us) - self.now_us) // 1000 + 1
-            self._publish_rest(envelope, held, delay_ms)
+            self._publish_rest(envelope, held, delay_ms, LANE_NUMBER[envelope.lane])
         return [message for message in messages if message.country != dlt.COUNTRY]
 
     def _groups(
@@ -216,13 +238,19 @@ class Sorter:
     def _has_room(self, route_id: int, lane: str) -> bool:
         return self._load.room(self.snapshot.routes[route_id], lane) > 0
 
-    def _is_full(self, plan: Plan, envelope: Envelope) -> bool:
+    def _most(self, plan: Plan, envelope: Envelope, lane: int) -> int:
+        """How many messages of an item of a lane may go now; WAITS: behind others, or for room."""
+        apart = lane >= LANES
+        if not apart and self._places.holds(self._places.lane(plan, envelope.lane)):
+            return WAITS
         route = self.snapshot.routes[plan.route_ids[0]]
-        if self._load.room(route, envelope.lane) > 0:
-            # Its share of this turn is used up: the rest waits for the next one.
-            return self._piece(plan, envelope) <= 0
-        self.full.append((envelope, route))
-        return True
+        room = self._load.room(route, envelope.lane)
+        if room <= 0:
+            return WAITS
+        if apart:
+            # Who waits alone gets all of the room.
+            return room if self._accounts == 1 else self._load.piece(route)
+        return max(0, self._piece(route, envelope))
 
     def _publish(self, envelope: Envelope, plan: Plan, messages: list[Outgoing]) -> None:
         route = self.snapshot.routes[plan.route_ids[0]]
@@ -244,12 +272,11 @@ class Sorter:
             given = (route.id, envelope.lane, envelope.account_id)
             self._given[given] = self._given.get(given, 0) + len(messages)
 
-    def _piece(self, plan: Plan, envelope: Envelope) -> int:
+    def _piece(self, route: Route, envelope: Envelope) -> int:
         """How much of one item goes at once: a list must not take all of a slow route's room.
 
         Of several accounts each gets its part of the room, however many items it has in the turn.
         """
-        route = self.snapshot.routes[plan.route_ids[0]]
         most = max(PIECE_MIN, self._load.most(route) // 4)
         if self._accounts == 1:
             return most
@@ -259,10 +286,10 @@ class Sorter:
         return min(most, part - self._given.get((*key, envelope.account_id), 0))
 
     def _publish_rest(
-        self, envelope: Envelope, messages: list[Outgoing], delay_ms: int = REST_DELAY_MS
+        self, envelope: Envelope, messages: list[Outgoing], delay_ms: int, lane: int
     ) -> None:
         rest = msgspec.structs.replace(envelope, messages=messages, scheduled=False)
-        self._rest.append(_item(submit_queue(self._channel), rest, delay_ms))
+        self._rest.append(_item(submit_queue(self._channel), rest, lane, delay_ms))
 
     def _end(self, message: Outgoing, status: str, code: str, text: str) -> None:
         self.finishes.append(
@@ -273,7 +300,6 @@ class Sorter:
         )  # fmt: skip
 
 
-def _item(queue: str, envelope: Envelope, delay_ms: int = 0) -> NewItem:
+def _item(queue: str, envelope: Envelope, lane: int, delay_ms: int = 0) -> NewItem:
     count = len(envelope.messages)
-    lane = LANE_NUMBER[envelope.lane]
     return NewItem(queue, lane, envelope.account_id, count, pack(envelope), delay_ms)
