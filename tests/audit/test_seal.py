@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from cpaas.audit.seal import seal, verify, verify_some
+from cpaas.audit.seal import run_sealing, seal, verify, verify_some
 from cpaas.audit.types import Checked, Verdict
 from cpaas.db.actor import acting
 
@@ -49,6 +49,21 @@ async def test_an_untouched_chain_holds(connection: asyncpg.Connection) -> None:
     assert (await verify(connection)).sealed == 2
     row = await connection.fetchrow("SELECT * FROM audit_log ORDER BY id LIMIT 1")
     assert (row["actor"], row["address"], row["note"]) == ("admin:ann", "203.0.113.7", "why")
+
+
+async def test_a_service_seals_by_itself(pool: asyncpg.Pool) -> None:
+    sealing = [asyncio.create_task(run_sealing(pool, every_seconds=0.05)) for _ in range(2)]
+    async with pool.acquire() as connection:
+        await change(connection, "a")
+        async with asyncio.timeout(60):
+            while (await verify(connection)).sealed < 1:
+                await asyncio.sleep(0.02)
+            await change(connection, "b")
+            while (await verify(connection)).sealed < 2:
+                await asyncio.sleep(0.02)
+    for one in sealing:
+        one.cancel()
+    await asyncio.wait(sealing)
 
 
 @pytest.mark.parametrize(

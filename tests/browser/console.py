@@ -1,7 +1,10 @@
 """A person at a console: logs in, opens pages, and notices everything that is wrong with them."""
 
+import fcntl
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -55,6 +58,13 @@ class Copy:
         dsn = f"postgresql://cpaas:{password}@127.0.0.1:{port}/cpaas"
         with psycopg.connect(dsn) as connection:
             connection.execute(statement.encode())
+
+    @contextmanager
+    def alone(self, service: str) -> Iterator[None]:
+        """While one test stops and starts a service no other does."""
+        with (self.platform.home / f"{service}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def customer(self, name: str, credit: str = "100") -> dict[str, Any]:
         """An account whose owner has our password."""

@@ -33,23 +33,24 @@ def test_services_are_seen_stopped_and_started(copy: Copy, visit: Visit) -> None
         page.get_by_text(queue, exact=True).wait_for()
     board.check()
     board.shoot("admin-monitoring")
-    page.get_by_role("button", name="Stop simulator-voice").click()
-    assert "stays stopped" in page.get_by_role("dialog").inner_text()
-    page.get_by_role("dialog").get_by_role("button", name="Stop simulator-voice").click()
-    page.get_by_text("simulator-voice stops.").wait_for()
-    stopped = services.locator("tr", has_text="simulator-voice")
-    until(lambda: "DOWN" in stopped.inner_text(), 60)
-    assert "stopped by admin:" in stopped.inner_text()
-    page.get_by_role("button", name="Start simulator-voice").click()
-    page.get_by_text("simulator-voice starts").wait_for()
-    until(lambda: "UP" in stopped.inner_text(), 60)
-    assert services.locator("tr", has_text="cpaas-admin").get_by_role("button").count() == 0
-    told = sql(
-        copy,
-        "SELECT actor FROM audit_log WHERE table_name = 'service_state'"
-        " AND row_id = 'simulator-voice' ORDER BY id DESC LIMIT 2",
-    )
-    assert [one[0] for one in told] == [f"admin:{admin}"] * 2
+    with copy.alone("simulator-voice"):
+        page.get_by_role("button", name="Stop simulator-voice").click()
+        assert "stays stopped" in page.get_by_role("dialog").inner_text()
+        page.get_by_role("dialog").get_by_role("button", name="Stop simulator-voice").click()
+        page.get_by_text("simulator-voice stops.").wait_for()
+        stopped = services.locator("tr", has_text="simulator-voice")
+        until(lambda: "DOWN" in stopped.inner_text(), 60)
+        assert "stopped by admin:" in stopped.inner_text()
+        page.get_by_role("button", name="Start simulator-voice").click()
+        page.get_by_text("simulator-voice starts").wait_for()
+        until(lambda: "UP" in stopped.inner_text(), 60)
+        assert services.locator("tr", has_text="cpaas-admin").get_by_role("button").count() == 0
+        told = sql(
+            copy,
+            "SELECT actor FROM audit_log WHERE table_name = 'service_state'"
+            " AND row_id = 'simulator-voice' ORDER BY id DESC LIMIT 2",
+        )
+        assert [one[0] for one in told] == [f"admin:{admin}"] * 2
 
 
 def test_what_could_not_be_worked(copy: Copy, visit: Visit) -> None:

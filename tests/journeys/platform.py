@@ -29,14 +29,20 @@ def free_offset() -> int:
     """An offset at which every port of a copy is free, below those that callers are given."""
     for _ in range(100):
         offset = random.randrange(11_000, 24_000)
-        try:
-            for port in PORTS:
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port + offset))
-        except OSError:
-            continue
-        return offset
+        if is_free(offset):
+            return offset
     raise AssertionError("no free range of ports")
+
+
+def is_free(offset: int) -> bool:
+    """Whether nobody listens at any port of a copy with this offset."""
+    try:
+        for port in PORTS:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port + offset))
+    except OSError:
+        return False
+    return True
 
 
 def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
@@ -58,7 +64,7 @@ class Platform:
     ) -> None:
         # Short and passable: PostgreSQL's socket has a limit, and its user must get there.
         self.home = home or memory.folder("cpj")
-        self.offset = offset or free_offset()
+        self.offset = free_offset() if offset is None else offset
         self.environment = {
             k: v for k, v in os.environ.items() if not k.startswith("CPAAS_") or k == "CPAAS_VENV"
         } | {

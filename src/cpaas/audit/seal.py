@@ -4,18 +4,25 @@ Who edits, removes or inserts an entry afterwards breaks the chain from there on
 where. A cut at the very end shows when the head, kept elsewhere, is compared.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import msgspec
 
 from cpaas.audit import queries
 from cpaas.audit.types import Checked, Entry, Verdict
+from cpaas.db.trouble import is_passing
+from cpaas.kit.log import get_logger
+
+_log = get_logger(__name__)
 
 START: Final = bytes(32)
 BATCH: Final = 500
+#: an entry waits at most about so long for its hash.
+EVERY_SECONDS: Final = 5.0
 #: pages that one part of a check in parts reads: well under a second.
 PART_BATCHES: Final = 40
 #: control-plane writes wait at most so long for a sealer that waits for another writer.
@@ -53,6 +60,21 @@ async def seal(connection: asyncpg.Connection) -> int:
             return len(ids)
     except asyncpg.LockNotAvailableError:
         return 0  # Somebody is in the middle of a change; next time.
+
+
+async def run_sealing(pool: Any, *, every_seconds: float = EVERY_SECONDS) -> None:
+    """Seals for ever, whatever many processes do the same; cancel it to end."""
+    while True:
+        try:
+            async with pool.acquire() as connection:
+                while await seal(connection) == BATCH:
+                    pass
+        except Exception as error:  # noqa: BLE001 - a failed round must not end the sealing
+            if is_passing(error):
+                _log.warning("sealing_waits_for_the_database", error=repr(error))
+            else:
+                _log.exception("sealing_failed")
+        await asyncio.sleep(every_seconds)
 
 
 async def verify(connection: asyncpg.Connection, *, pinned: str = "") -> Verdict:

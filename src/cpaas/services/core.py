@@ -24,6 +24,7 @@ from cpaas.api.app import make_app
 from cpaas.api.context import Api
 from cpaas.api.fast_path import http_protocol, offering
 from cpaas.api.submit import Door
+from cpaas.audit.seal import run_sealing
 from cpaas.broker.base import BROKER_GAUGES
 from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
@@ -149,10 +150,11 @@ class _Core:
     def _background(
         self, settings: Settings, pool: Any, holder: SnapshotHolder, instance_id: int
     ) -> dict[str, Coroutine[Any, Any, None]]:
-        """What nobody waits for: files, campaigns, further attempts."""
+        """What nobody waits for: files, campaigns, further attempts, the audit log's seal."""
         environment = _environment(settings)
         return {
             "exports": run_exports(pool, environment),
+            "audit seal": run_sealing(pool),
             "campaign files": run_reading(pool, environment),
             "campaigns": Launcher(
                 pool, self.acceptor.admission, lambda: holder.current, instance_id, _now_us

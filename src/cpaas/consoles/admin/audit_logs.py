@@ -45,7 +45,10 @@ WHAT: Final = {
     "inbound_keyword": "Keyword", "webhook_endpoint": "Webhook", "platform_setting": "Setting",
     "wallet": "Money terms", "ledger_entry": "Booking", "blacklist_entry": "Blacklist",
     "export_job": "Export", "message": "Message", "service_state": "Service",
-    "second_factor": "Second factor", "audit_log": "Audit log",
+    "second_factor": "Second factor", "audit_log": "Audit log", "campaign": "Campaign",
+    "campaign_halt": "Campaign's pause", "template": "Template",
+    "template_version": "Template version", "identity": "Channel identity",
+    "identity_account": "Identity's user", "twilio_credential": "Twilio credentials",
 }  # fmt: skip
 HEADING: Final = (
     "id", "time", "actor", "address", "action", "what", "row", "account", "before", "after", "note",

@@ -93,10 +93,10 @@ def _table(
 ) -> Table:  # fmt: skip
     return Table(
         columns=[
-            Column("Recipient"), Column("Account"), Column("Channel"), Column("Status"),
+            Column("Recipient"), Column("Account", extra=True), Column("Channel"), Column("Status"),
             Column("Provider Message ID", wide=True), Column("Cost", right=True),
             Column("Sent At", right=True), Column("Delivered At", right=True),
-            Column("Error Code"), Column("Campaign", extra=True), Column("Route", extra=True),
+            Column("Error Code"), Column("Campaign"), Column("Route", extra=True),
         ],
         rows=[_row(one, accounts, routes) for one in found.rows],
         next_cursor=str(found.before) if found.before else "",

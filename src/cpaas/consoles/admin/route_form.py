@@ -56,7 +56,7 @@ class RouteForm(forms.Form):
     """All fields; `data-for` on the page shows those of the chosen channel."""
 
     name = text_field(
-        "Route name", max_length=32,
+        "Route Name", max_length=32,
         help_text="Small letters, digits and underscores. It names the queue and never changes.",
     )  # fmt: skip
     channel = choice_field("Channel", _CHANNELS, initial="sms")

@@ -52,7 +52,7 @@ def state_of(one: RouteRow) -> tuple[str, str]:
 def _table(found: list[RouteRow]) -> Table:
     return Table(
         columns=[
-            Column("Route name", wide=True), Column("Channel"), Column("Host / Port"),
+            Column("Route Name", wide=True), Column("Channel"), Column("Host / Port"),
             Column("State"), Column("Binds", right=True), Column("TPS", right=True),
             Column("Cost per unit", right=True, extra=True), Column("Control", right=True),
         ],

@@ -52,7 +52,8 @@ def edit(request: HttpRequest, account_id: int) -> HttpResponse:
             if secret:
                 return secrets_page(
                     request, "Webhook saved", [("Signing secret", secret)],
-                    f"/users/{account_id}/#webhook",
+                    # Another address than this page's own, which a mere #webhook would stay on.
+                    f"/users/{account_id}/?saved#webhook",
                     "With it the customer checks that a receipt is ours.",
                 )  # fmt: skip
             return redirect("users:edit", account_id=account_id)
