@@ -66,7 +66,12 @@ _RESERVED: Final[dict[str, Outcome]] = {
     # Its handset is off: what has a ttl expires at it, the rest waits for ever.
     "19": Outcome(events=(), offline=True),
 }
-RESERVED: Final = {f"+9990000000{number}": outcome for number, outcome in _RESERVED.items()}
+#: people write +999 00 0000 0002, which is a digit longer than the first form.
+RESERVED: Final = {
+    f"{begin}{number}": outcome
+    for number, outcome in _RESERVED.items()
+    for begin in ("+9990000000", "+99900000000")
+}
 
 
 class Decider:

@@ -40,7 +40,13 @@ _RESERVED = {
     "999000000006": Outcome(0, None),
     "999000000007": _THROTTLED_FIRST,
 }
-RESERVED = _RESERVED | {f"+{number}": outcome for number, outcome in _RESERVED.items()}
+#: with plus or without; people write +999 00 0000 0002, which is a digit longer.
+RESERVED = {
+    sign + begin + number.removeprefix("999"): outcome
+    for number, outcome in _RESERVED.items()
+    for sign in ("", "+")
+    for begin in ("999", "9990")
+}
 
 
 class Decider:

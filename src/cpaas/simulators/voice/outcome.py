@@ -18,7 +18,7 @@ Kind = Literal[
 ]
 
 #: the same last digits mean the same in every simulated carrier.
-RESERVED: Final[dict[str, Kind]] = {
+_RESERVED: Final[dict[str, Kind]] = {
     "+999000000001": "completed",
     "+999000000002": "busy",
     "+999000000003": "rejected",
@@ -28,6 +28,10 @@ RESERVED: Final[dict[str, Kind]] = {
     "+999000000007": "throttled_first",
     "+999000000008": "failed",
     "+999000000016": "mute",
+}
+#: people write +999 00 0000 0002, which is a digit longer than the first form.
+RESERVED: Final[dict[str, Kind]] = _RESERVED | {
+    number.replace("+999", "+9990", 1): kind for number, kind in _RESERVED.items()
 }
 
 

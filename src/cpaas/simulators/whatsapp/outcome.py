@@ -54,11 +54,11 @@ RESERVED: Final[dict[str, Outcome]] = {
     "19": Outcome(Fault(503, 131016, "Service unavailable"), first=True),
     "20": Outcome(statuses=("failed",), code=131050),
 }
-PREFIX: Final = "9990000000"
+#: people write +999 00 0000 0002, which is a digit longer than the first form.
+PREFIXES: Final = ("9990000000", "99900000000")
 
 
 def outcome_of(number: str) -> Outcome:
     """What is to become of a message to these digits."""
-    return RESERVED.get(number.removeprefix(PREFIX), DELIVERED) if (
-        number.startswith(PREFIX) and len(number) == len(PREFIX) + 2
-    ) else DELIVERED  # fmt: skip
+    begin, tail = number[:-2], number[-2:]
+    return RESERVED.get(tail, DELIVERED) if begin in PREFIXES else DELIVERED
