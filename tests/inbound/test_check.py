@@ -7,13 +7,26 @@ from cpaas.inbound import check
 from cpaas.inbound.check import Owner
 from cpaas.kit.errors import InputError
 from cpaas.snapshot.load import EMPTY
-from cpaas.snapshot.types import InboundNumber
+from cpaas.snapshot.types import Identity, InboundNumber
 
 SHARED = InboundNumber(None, {"PIZZA": 1, "NEWS": 2})
 OWN = InboundNumber(7, {"NEWS": 2})
 SNAPSHOT = msgspec.structs.replace(
     EMPTY, numbers={("sms", "56161"): SHARED, ("sms", "919812345678"): OWN}
 )
+
+
+def waba(accounts: dict[int, bool]) -> Identity:
+    return Identity(1, "whatsapp", "+15550001000", "", 1, True, {}, b"", accounts)
+
+
+def test_who_writes_first_to_a_number_of_one_account_writes_to_that_account() -> None:
+    key = ("whatsapp", "15550001000")
+    ours = msgspec.structs.replace(EMPTY, identities={key: waba({7: True})})
+    assert check.owner(ours, "whatsapp", "+15550001000", "hello") == Owner(7)
+    assert check.owner(ours, "sms", "+15550001000", "hello") == Owner()
+    shared = msgspec.structs.replace(EMPTY, identities={key: waba({7: True, 8: False})})
+    assert check.owner(shared, "whatsapp", "15550001000", "hello") == Owner()
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,15 @@ def plain(value: str) -> str:
 
 
 def owner(snapshot: Snapshot, channel_name: str, recipient: str, body: str) -> Owner:
-    """Whose a reply to a number is: by its keyword, else by the number's own account."""
+    """Whose a reply to a number is: by its keyword, else by the number's own account.
+
+    A WABA number or bot that one account alone may send from is that account's.
+    """
     found = snapshot.numbers.get((channel_name, plain(recipient)))
     if found is None:
-        return Owner()
+        identity = snapshot.identities.get((channel_name, recipient.strip().removeprefix("+")))
+        alone = identity is not None and len(identity.accounts) == 1
+        return Owner(next(iter(identity.accounts))) if identity and alone else Owner()
     first = words(body)
     for at, one in enumerate(first):
         # The second word counts behind STOP or START only.
