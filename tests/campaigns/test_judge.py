@@ -47,6 +47,10 @@ async def test_a_template_is_filled_by_column_or_as_told(world: tuple[Snapshot, 
     assert caught.value.code == "variable_empty"
 
 
+#: a fallback is shared by all rows, so it cannot name a column.
+FILLED = FallbackStep("sms", template="order", variables={"what": "{{Order}}"})
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
@@ -57,6 +61,7 @@ async def test_a_template_is_filled_by_column_or_as_told(world: tuple[Snapshot, 
         ({"text": "Hello {{x}}"}, "variable_unknown"),
         ({"text": "Hello", "sender": "NOBODY"}, "sender_not_approved"),
         ({"text": "x", "fallback": [FallbackStep("sms", "{{Order}}")]}, "validation_error"),
+        ({"text": "x", "fallback": [FILLED]}, "validation_error"),
     ],
 )
 async def test_what_concerns_all_rows_is_told_at_once(

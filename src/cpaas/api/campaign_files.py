@@ -12,6 +12,7 @@ from cpaas.api.auth import Caller
 from cpaas.api.campaign_views import CampaignRequest, CampaignView, view
 from cpaas.api.context import Api, ApiRequest
 from cpaas.api.problem import ProblemError, refused
+from cpaas.api.sending import Fallback
 from cpaas.api.times import iso, micros
 from cpaas.blobs import queries as blobs
 from cpaas.blobs.types import CHUNK_BYTES
@@ -249,12 +250,18 @@ def _content(caller: Caller, wanted: CampaignRequest) -> Content:
             wanted.channel, wanted.text, wanted.sender or "", wanted.traffic_class,
             wanted.reference, wanted.webhook_url, wanted.validity_seconds,
             None if dlt is None else {k: v for k, v in msgspec.structs.asdict(dlt).items() if v},
-            tuple(
-                FallbackStep(one.channel, one.text or "", one.sender or "", one.after_seconds)
-                for one in wanted.fallback or ()
-            ),
+            tuple(_step(one) for one in wanted.fallback or ()),
             wanted.template, wanted.language, wanted.variables,
         )
+    )  # fmt: skip
+
+
+def _step(one: Fallback) -> FallbackStep:
+    """A fallback's step; a template's variables have the same values for every row."""
+    values = {name: str(value) for name, value in (one.variables or {}).items()}
+    return FallbackStep(
+        one.channel, one.text or "", one.sender or "", one.after_seconds, one.template or "",
+        values if one.template else None, one.language or "",
     )  # fmt: skip
 
 
@@ -289,7 +296,8 @@ def _as_request(campaign: Campaign) -> dict[str, Any]:
         "fallback": [
             {
                 "channel": one.channel, "text": one.text or None, "from": one.sender or None,
-                "after_seconds": one.after_seconds,
+                "after_seconds": one.after_seconds, "template": one.template or None,
+                "variables": one.variables, "language": one.language or None,
             }
             for one in content.fallback
         ] or None,

@@ -34,14 +34,7 @@ class Judge:
         now_us: int,
     ) -> None:  # fmt: skip
         """Errors: RefusedError for what concerns every row."""
-        for number, step in enumerate(content.fallback):
-            if "{{" in step.text:
-                raise RefusedError(
-                    "validation_error",
-                    "A fallback's text cannot hold variables; leave it out to send the"
-                    " campaign's own text.",
-                    f"fallback[{number}].text",
-                )
+        _check_fallback(content)
         self._text = _form(content.text, columns, "text")
         self._reference = _form(content.reference, columns, "reference")
         self._values = _values(snapshot, author, content, columns)
@@ -75,6 +68,26 @@ class Judge:
         if self._text.is_fixed:
             return self.prepared
         return with_text(self.prepared, self._text.fill(row.cells))
+
+
+def _check_fallback(content: Content) -> None:
+    """That its steps hold no columns: all rows share them. Errors: RefusedError."""
+    for number, step in enumerate(content.fallback):
+        if "{{" in step.text:
+            raise RefusedError(
+                "validation_error",
+                "A fallback's text cannot hold variables; leave it out to send the"
+                " campaign's own text.",
+                f"fallback[{number}].text",
+            )
+        for name, value in (step.variables or {}).items():
+            if "{{" in value:
+                raise RefusedError(
+                    "validation_error",
+                    "A fallback's template has the same values for every row; it cannot name"
+                    " columns.",
+                    f"fallback[{number}].variables.{name}",
+                )
 
 
 def _values(
