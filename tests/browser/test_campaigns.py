@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.console import Copy
+from tests.browser.console import PASSWORD, Copy
 
 Visit = Any
 
@@ -69,6 +69,70 @@ def test_from_the_file_to_the_result(
     admin.page.get_by_role("link", name="Diwali offer").first.click()
     admin.page.get_by_role("heading", name="Errors by reason").wait_for()
     admin.check()
+
+
+@pytest.fixture
+def sandbox(copy: Copy) -> str:
+    """The sandbox's user, whose account has all four channels."""
+    copy.platform.cpaas("admin", "reset-password", "sandbox", "--password", PASSWORD)
+    return "sandbox"
+
+
+def test_pasted_numbers_a_template_and_a_fallback(visit: Visit, sandbox: str) -> None:
+    portal = visit("portal").log_in(sandbox)
+    page = portal.page
+    portal.go("/campaigns/new/")
+    page.get_by_label("Campaign name").fill("Calls")
+    page.get_by_label("Or paste numbers").fill("+999 00 0000 0001, +999 00 0000 0002")
+    page.get_by_role("link", name="Voice").click()
+    page.get_by_role("heading", name="What they get by Voice").wait_for()
+    # What stands outside the channel's part stays as it is.
+    assert page.get_by_label("Campaign name").input_value() == "Calls"
+    page.get_by_label("Template").select_option(label="otp")
+    page.get_by_label("{{code}}").fill("4 8 2 1")
+    page.locator("#preview", has_text="Your code is 4 8 2 1").wait_for()
+    page.get_by_label("If not delivered").select_option("sms")
+    page.get_by_role("group", name="Then by SMS").wait_for()
+    portal.check()
+    portal.shoot("portal-campaign-new")
+    page.get_by_role("button", name="Check the rows").click()
+    page.get_by_role("heading", name="Campaign Intelligence").wait_for(timeout=60_000)
+    assert "2 of 2 rows are valid" in portal.text()
+    assert "Your code is 4 8 2 1. Do not share it." in portal.text()
+    # What is changed keeps what was chosen.
+    page.get_by_role("link", name="Change it").click()
+    page.get_by_label("{{code}}").wait_for()
+    assert page.get_by_label("{{code}}").input_value() == "4 8 2 1"
+    assert page.get_by_label("If not delivered").input_value() == "sms"
+    page.get_by_role("button", name="Check the rows").click()
+    page.get_by_role("button", name="Start for").click(timeout=60_000)
+    page.locator("#confirm [data-yes]").click()
+    page.locator(".badge", has_text="COMPLETED").wait_for(timeout=90_000)
+    assert "The called number is busy" in portal.text()
+    assert "Call again later." in portal.text()
+    portal.check()
+    portal.shoot("portal-campaign-voice")
+
+
+def test_who_may_only_look_sees_no_button(
+    copy: Copy, visit: Visit, sender: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text("phone\n+919500000001\n")
+    made = copy.platform.cpaas(
+        "campaign", "create", str(file), "--text", "hello", "--account", sender["name"]
+    )
+    copy.sql(f"UPDATE app_user SET member_role = 'viewer' WHERE username = '{sender['username']}'")
+    viewer = visit("portal").log_in(sender["username"])
+    viewer.go("/campaigns/")
+    assert viewer.page.get_by_role("link", name="New campaign").count() == 0
+    viewer.go(f"/campaigns/{made['id']}/")
+    words = ("Start for", "Cancel", "Change it", "Pause", "All results")
+    for word in words:
+        assert viewer.page.get_by_role("button", name=word).count() == 0, word
+        assert viewer.page.get_by_role("link", name=word).count() == 0, word
+    for path in ("/campaigns/new/", "/quick/"):
+        assert viewer.context.request.get(f"{viewer.base}{path}").status == 403, path
 
 
 def test_the_operator_stops_what_runs(

@@ -1,11 +1,14 @@
 """Inbox as a customer uses it: a reply over SMPP is read, answered, and STOP is obeyed."""
 
 import json
+import re
 import urllib.request
 from typing import Any
 
 import pytest
-from tests.browser.console import Copy
+from tests.browser.console import PASSWORD, Copy
+
+from cpaas.services.simulator_whatsapp import NUMBER_ID
 
 Visit = Any
 
@@ -55,6 +58,39 @@ def test_a_reply_is_read_and_answered(copy: Copy, visit: Visit, talker: dict[str
     portal.go("/inbox/sms/919876500001/")
     assert "blocked on this channel until it sends START" in portal.text()
     assert page.get_by_placeholder("Your reply").count() == 0
+
+
+def test_whatsapp_is_answered_in_its_window_only(copy: Copy, visit: Visit) -> None:
+    copy.platform.cpaas("admin", "reset-password", "sandbox", "--password", PASSWORD)
+    number = "919811100002"
+    wish = {
+        "number": NUMBER_ID, "sender": f"+{number}",
+        "message": {"type": "text", "text": {"body": "Is my table free?"}},
+    }  # fmt: skip
+    port = 8093 + copy.platform.offset
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/user", json.dumps(wish).encode(),
+        {"Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status < 300
+    portal = visit("portal").log_in("sandbox")
+    page = portal.page
+    portal.go("/inbox/?channel=whatsapp")
+    page.get_by_role("link", name=f"+{number}").first.click(timeout=30_000)
+    page.get_by_text("Free text until").wait_for()
+    page.get_by_placeholder("Your reply").fill("Yes, at eight.")
+    page.get_by_role("button", name="Send reply").click()
+    ours = page.locator(".talk .ours")
+    ours.get_by_text(re.compile("DELIVERED|READ")).wait_for(timeout=30_000)
+    copy.sql(f"UPDATE conversation SET open_until = now() WHERE recipient = '+{number}'")
+    portal.go(f"/inbox/whatsapp/{number}/")
+    page.get_by_text("WhatsApp's window closed on").wait_for()
+    assert page.get_by_placeholder("Your reply").count() == 0
+    portal.check()
+    page.get_by_role("link", name="Send a template").click()
+    page.locator(".on-whatsapp").wait_for()
+    assert page.get_by_label("Recipient").input_value() == f"+{number}"
 
 
 def test_what_is_not_a_conversation_is_not_there(visit: Visit, customer: dict[str, Any]) -> None:

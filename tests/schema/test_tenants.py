@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from cpaas.inbound.queries import conversation_open
 from cpaas.kit.ids import new_id
 from cpaas.schema.grants import CUSTOM, SHARED, TENANT
 
@@ -306,6 +307,36 @@ async def test_the_portal_knows_only_its_own_instances(
     assert [row[0] for row in found] == ["cpaas-portal"]
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
         await portal.execute("INSERT INTO service_instance (service) VALUES ('cpaas-core')")
+
+
+async def test_conversations_are_those_of_the_identities_that_one_may_use(
+    accounts: tuple[int, int], owner: asyncpg.Connection, portal: asyncpg.Connection
+) -> None:
+    route = await owner.fetchval(
+        "INSERT INTO route (name, channel) VALUES ('wa9', 'whatsapp') RETURNING id"
+    )
+    for account, value in zip(accounts, ("+15550000001", "+15550000002"), strict=True):
+        identity = await owner.fetchval(
+            "INSERT INTO identity (channel, value, route_id) VALUES ('whatsapp', $1, $2)"
+            " RETURNING id",
+            value, route,
+        )  # fmt: skip
+        await owner.execute(
+            "INSERT INTO identity_account (identity_id, account_id) VALUES ($1, $2)",
+            identity, account,
+        )  # fmt: skip
+        await owner.execute(
+            "INSERT INTO conversation (channel, sender, recipient, open_until)"
+            " VALUES ('whatsapp', $1, '+919800000001', now() + interval '1 hour')",
+            value[1:],
+        )  # fmt: skip
+    asked = "whatsapp", "+15550000001", "+919800000001"
+    assert await conversation_open(portal, *asked) is None
+    async with portal.transaction():
+        await portal.execute(SET_ACCOUNT, str(accounts[0]))
+        assert await conversation_open(portal, *asked)
+        theirs = "whatsapp", "+15550000002", "+919800000001"
+        assert await conversation_open(portal, *theirs) is None
 
 
 async def test_events_of_the_portal_are_audited_for_its_account(

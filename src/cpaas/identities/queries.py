@@ -100,3 +100,14 @@ async def identities(
         channel, account_id, most,
     )  # fmt: skip
     return [_row(row, []) for row in rows]
+
+
+async def offered(connection: Any, account_id: int) -> list[tuple[str, str, str]]:
+    """(channel, value, label) of the active ones that an account may use, its defaults first."""
+    rows = await connection.fetch(
+        "SELECT i.channel, i.value, i.label FROM identity i JOIN identity_account u"
+        " ON u.identity_id = i.id WHERE u.account_id = $1 AND i.active"
+        " ORDER BY i.channel, u.is_default DESC, i.value",
+        account_id,
+    )  # fmt: skip
+    return [(row[0], row[1], row[2]) for row in rows]

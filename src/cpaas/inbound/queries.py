@@ -136,3 +136,18 @@ async def of_account(
         account_id, lowest, below, is_test, sender, recipient, limit,
     )  # fmt: skip
     return rows
+
+
+async def conversation_open(
+    connection: Any, channel: str, sender: str, recipient: str
+) -> int | None:
+    """Until when (Unix micros) free content goes from our sender to a recipient; None = closed.
+
+    sender: with or without plus. recipient: with plus.
+    """
+    found: int | None = await connection.fetchval(
+        """SELECT (extract(epoch FROM open_until) * 1000000)::bigint FROM conversation
+           WHERE channel = $1 AND sender = $2 AND recipient = $3 AND open_until > now()""",
+        channel, sender.removeprefix("+").upper(), recipient,
+    )  # fmt: skip
+    return found

@@ -84,6 +84,11 @@ CUSTOM = {
         "SELECT (id, channel, value, label, active, created_at)",
         f"id IN (SELECT identity_id FROM identity_account WHERE {OWN})",
     ),
+    # Whether a number may be written to freely, from the identities that the account may use.
+    "conversation": (
+        "SELECT",
+        "(channel, sender) IN (SELECT channel, upper(ltrim(value, '+')) FROM identity)",
+    ),
     # A session is read before its account is known: by the hash of the cookie that came along.
     "portal_session": (
         "SELECT, INSERT, UPDATE, DELETE",

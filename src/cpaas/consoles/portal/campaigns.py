@@ -1,28 +1,32 @@
 """Campaigns: a file and a text, checked before they start, followed and stopped while they run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from cpaas.campaigns import launch_queries, queries, results, row_queries
+from cpaas.campaigns.advice import advice
 from cpaas.campaigns.results import Batches
 from cpaas.campaigns.types import Campaign, Counts
 from cpaas.campaigns.variables import Form
-from cpaas.consoles.portal.campaign_form import CampaignForm, initial, show_refusal, wanted
-from cpaas.consoles.portal.core_api import call, upload
-from cpaas.consoles.portal.quick import MAY_SEND, approved_senders
+from cpaas.consoles.portal import campaign_editor
+from cpaas.consoles.portal.core_api import call
+from cpaas.consoles.portal.offers import content_of, offers
+from cpaas.consoles.portal.quick import MAY_SEND
 from cpaas.consoles.shared import campaigns as shown
 from cpaas.consoles.shared import cells, formats
 from cpaas.consoles.shared.live import render_live
-from cpaas.consoles.shared.overview import CHANNEL_NAMES, Card
+from cpaas.consoles.shared.overview import CHANNEL_NAMES, Card, error_words
 from cpaas.consoles.shared.runtime import account_id, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table, cursor
 from cpaas.kit.errors import InputError
+from cpaas.snapshot.types import Template
+from cpaas.templates.preview import shown as shown_of
 
 PAGE_ROWS: Final = 50
 FAULTS_SHOWN: Final = 50
@@ -55,8 +59,12 @@ def campaigns(request: HttpRequest) -> HttpResponse:
         empty_title="No campaigns yet",
         empty_text="A campaign sends one text to every row of a file, and accounts for each.",
     )  # fmt: skip
-    context = {"title": "Campaigns", "table": table}
+    context = {"title": "Campaigns", "table": table, "may_send": _may_send(request)}
     return render_live(request, "portal/campaigns.html", "portal/campaigns_live.html", context)
+
+
+def _may_send(request: HttpRequest) -> bool:
+    return getattr(request.user, "member_role", "") in MAY_SEND
 
 
 def _row(one: Campaign, counts: Counts) -> Row:
@@ -73,56 +81,14 @@ def _row(one: Campaign, counts: Counts) -> Row:
 
 
 def new(request: HttpRequest) -> HttpResponse:
-    """The first step: words and file. Its rows are checked on the next page, before it starts."""
-    offered = approved_senders(request, "sms")
-    fault = ""
-    form = CampaignForm(request.POST or None, request.FILES or None, offered=offered)
-    if request.method == "POST" and form.is_valid():
-        told = call(request, "POST", "/v1/campaigns", wanted(form))
-        if told.ok:
-            made = told.body["id"]
-            name = form.cleaned_data["file"].name
-            path = f"/v1/campaigns/{made}/file?name={_plain(name)}"
-            given = upload(request, path, form.cleaned_data["file"])
-            if given.ok:
-                return redirect("campaigns:one", campaign_id=made)
-            call(request, "POST", f"/v1/campaigns/{made}/cancel")
-            told = given
-        fault = show_refusal(form, told)
-    context = {
-        "title": "Campaigns", "form": form, "fault": fault, "no_sender": not offered, "known": None,
-    }  # fmt: skip
-    return render(request, "portal/campaign_edit.html", context)
-
-
-def _plain(name: str) -> str:
-    return "".join(char if char.isascii() and (char.isalnum() or char in ".-_") else "_"
-                   for char in name)[:100]  # fmt: skip
+    """The first step: to whom and what. Its rows are checked on the next page, before it starts."""
+    return campaign_editor.editor(request, None)
 
 
 def edit(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Other words, mapping or hours, as long as it has not started."""
     campaign, *_ = _found(request, campaign_id)
-    offered = approved_senders(request, "sms")
-    fault = ""
-    form = CampaignForm(
-        request.POST or None, request.FILES or None, offered=offered, with_file=False,
-        initial=initial(campaign),
-    )  # fmt: skip
-    if request.method == "POST" and form.is_valid():
-        told = call(request, "PATCH", f"/v1/campaigns/{campaign_id}", wanted(form))
-        file = form.cleaned_data["file"]
-        if told.ok and file:
-            path = f"/v1/campaigns/{campaign_id}/file?name={_plain(file.name)}"
-            told = upload(request, path, file)
-        if told.ok:
-            return redirect("campaigns:one", campaign_id=campaign_id)
-        fault = show_refusal(form, told)
-    context = {
-        "title": "Campaigns", "form": form, "fault": fault, "no_sender": not offered,
-        "known": campaign,
-    }  # fmt: skip
-    return render(request, "portal/campaign_edit.html", context)
+    return campaign_editor.editor(request, campaign)
 
 
 def _found(request: HttpRequest, campaign_id: int) -> tuple[Campaign, Counts, list[Any], list[Any]]:
@@ -150,7 +116,8 @@ def one_campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign, counts, reasons, faults = _found(request, campaign_id)
     context: dict[str, Any] = {
         "title": "Campaigns", "campaign": campaign, "faults": faults, "reasons": reasons,
-        "status": shown.status(campaign, counts), "deeds": shown.deeds(campaign),
+        "status": shown.status(campaign, counts), "may_send": _may_send(request),
+        "deeds": shown.deeds(campaign) if _may_send(request) else [],
         "waits": campaign.file_state in {"WAITING", "READING"} or campaign.check_wanted,
         "read": formats.count(campaign.total_rows),
     }  # fmt: skip
@@ -169,10 +136,11 @@ def _checks(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         request,
         lambda c: row_queries.rows(c, campaign.account_id, campaign.id, since=1, limit=ROWS_SHOWN),
     )
+    template = _template(request, campaign)
     previews = []
     for row in rows:
         try:
-            text = Form(campaign.content.text, campaign.names).fill(row.cells)
+            text = _row_text(campaign, template, row.cells)
         except InputError as error:
             text = f"{error.what}."
         previews.append({"row": row.number, "number": row.to, "text": text})
@@ -183,9 +151,39 @@ def _checks(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     return found | {
         "known": known, "cards": _intelligence(known), "spam": known["spam"],
         "enough": known["missing"] == "0.0000", "sendable": known["messages"] > 0,
-        "refused": sorted(known["refused"].items()), "price": _money(known["cost"]),
+        "refused": [
+            (f"{error_words(code)}. {advice(code)}", rows)
+            for code, rows in sorted(known["refused"].items())
+        ], "price": _money(known["cost"]),
         "missing": _money(known["missing"]),
     }  # fmt: skip
+
+
+def _template(request: HttpRequest, campaign: Campaign) -> Template | None:
+    """The template that the campaign sends, as messages are made of it."""
+    content = campaign.content
+    if not content.template:
+        return None
+    return next(
+        (
+            one for one in offers(request)[campaign.channel].templates
+            if content.template in (one.name, str(one.id))
+            and content.language in ("", one.language)
+        ),
+        None,
+    )  # fmt: skip
+
+
+def _row_text(campaign: Campaign, template: Template | None, cells: Sequence[str]) -> str:
+    """What one row is sent. Errors: InputError for a cell that is missing."""
+    if template is None:
+        return Form(campaign.content.text, campaign.names).fill(cells)
+    told = campaign.content.variables
+    values = {
+        name: Form(told.get(name) or f"{{{{{name}}}}}", campaign.names).fill(cells)
+        for name in template.variables
+    }
+    return "\n".join(one.text for one in shown_of(content_of(template), values))
 
 
 def _money(text: str) -> str:
@@ -258,9 +256,11 @@ SCREEN = Screen(
     pages=[
         Page("", campaigns, "home"),
         Page("new/", new, "new", MAY_SEND),
+        Page("content/", campaign_editor.compose, "compose", MAY_SEND),
+        Page("preview/", campaign_editor.preview, "preview", MAY_SEND),
         Page("<int:campaign_id>/", one_campaign, "one"),
         Page("<int:campaign_id>/edit/", edit, "edit", MAY_SEND),
-        Page("<int:campaign_id>/rows/<str:which>.csv", download, "download"),
+        Page("<int:campaign_id>/rows/<str:which>.csv", download, "download", MAY_SEND),
         Page("<int:campaign_id>/<str:name>/", deed, "deed", MAY_SEND),
     ],
 )

@@ -17,9 +17,10 @@ from cpaas.consoles.portal.quick import MAY_SEND, approved_senders
 from cpaas.consoles.shared import cells, overview
 from cpaas.consoles.shared.filters import Choice, Filters, Text, zone
 from cpaas.consoles.shared.live import render_live
-from cpaas.consoles.shared.runtime import account_id, answer
+from cpaas.consoles.shared.runtime import account_id, answer, look
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table, cursor
+from cpaas.inbound import queries
 from cpaas.reports import log
 from cpaas.reports.statement import as_moment, micros
 from cpaas.reports.types import LogFilter
@@ -109,14 +110,15 @@ def conversation(request: HttpRequest, channel: str, number: str) -> HttpRespons
     if not replies:
         raise Http404("There is no such conversation.")
     senders = approved_senders(request, channel)
-    open_until = as_moment(replies[-1]["at"])
-    until = open_until + WINDOW if open_until else datetime.now(UTC)
+    window = _window(request, channel, replies[-1]["to"], number, int(replies[-1]["at"]))
     context = {
         "title": f"+{number}", "channel": channel, "number": number, "said": said,
         "channel_name": overview.CHANNEL_NAMES[channel], "senders": senders,
         "last_sender": replies[-1]["to"] if channel != "sms" else "",
-        "window": f"{until.astimezone(zone()):%d %b %H:%M}" if channel == "whatsapp" else "",
-        "window_open": channel != "whatsapp" or until > datetime.now(UTC),
+        "window": f"{window[0].astimezone(zone()):%d %b %H:%M}" if window else "",
+        "window_open": window is None or window[1],
+        "by_template": f"{reverse('quick:home')}?"
+        + urlencode({"channel": channel, "recipient": f"+{number}"}),
         "may_send": getattr(request.user, "member_role", "") in MAY_SEND,
         "stopped": replies[-1]["action"] == "stop", "once": secrets.token_hex(16),
         "search": f"{reverse('reports:home')}?{urlencode({'find': '+' + number, 'days': '30d'})}",
@@ -124,6 +126,18 @@ def conversation(request: HttpRequest, channel: str, number: str) -> HttpRespons
     return render_live(
         request, "portal/conversation.html", "portal/conversation_live.html", context
     )
+
+
+def _window(
+    request: HttpRequest, channel: str, ours: str, number: str, last_us: int
+) -> tuple[datetime, bool] | None:
+    """WhatsApp: until when free text goes or went, and whether it still does; None elsewhere."""
+    if channel != "whatsapp":
+        return None
+    until = look(request, lambda c: queries.conversation_open(c, channel, ours, f"+{number}"))
+    if until is not None:
+        return datetime.fromtimestamp(until / 1_000_000, UTC), True
+    return datetime.fromtimestamp(last_us / 1_000_000, UTC) + WINDOW, False
 
 
 def _said(request: HttpRequest, channel: str, number: str) -> list[dict[str, Any]]:

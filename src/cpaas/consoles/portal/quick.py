@@ -1,59 +1,47 @@
-"""Quick Message: one SMS now or later, what it will look like and cost, and then how it fares."""
+"""Quick Message: one message on any channel, what it will look like and cost, and how it fares."""
 
 import secrets
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
-from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from cpaas.billing.price import quote
-from cpaas.consoles.portal.core_api import Answer, call
-from cpaas.consoles.portal.sms_text import Counted, counted
-from cpaas.consoles.shared import fields, formats, queries
-from cpaas.consoles.shared.filters import zone
-from cpaas.consoles.shared.runtime import account_id, answer, look, runtime
+from cpaas.consoles.portal.core_api import call
+from cpaas.consoles.portal.message_form import show_refusal
+from cpaas.consoles.portal.offers import Offers, offers
+from cpaas.consoles.portal.quick_form import FIELDS, QuickForm, wanted
+from cpaas.consoles.portal.quick_price import facts
+from cpaas.consoles.portal.quick_strip import fate, sent_message
+from cpaas.consoles.portal.sms_text import counted
+from cpaas.consoles.shared.overview import CHANNEL_NAMES
+from cpaas.consoles.shared.runtime import account_id, look
 from cpaas.consoles.shared.screen import Page, Screen
-from cpaas.kit import phone
-from cpaas.kit.errors import InputError
-from cpaas.messages.statuses import FINAL
-from cpaas.reports import log
-from cpaas.reports.statement import micros
 from cpaas.reports.types import MessageRow
 from cpaas.senders import queries as senders
-from cpaas.snapshot.load import EMPTY, load
 
 MAY_SEND: Final = frozenset({"owner", "developer", "marketer"})
-TEXT_CHARS_MAX: Final = 1_530
-PREVIEW_NUMBER: Final = "919876543210"
-_FIELDS: Final = {"to": "recipient", "from": "sender", "text": "text", "send_at": "when"}
+TEXT_CHARS_READ: Final = 20_000
+VALUE_CHARS_READ: Final = 3_000
+#: last two digits of the numbers that simulated carriers know, and what becomes of a message.
+_USUAL: Final = {
+    "01": "delivered", "02": "failed", "03": "rejected", "04": "expired", "05": "slow receipt",
+    "06": "no receipt", "07": "throttled first",
+}  # fmt: skip
+_PARTS: Final = {
+    "sms": _USUAL,
+    "whatsapp": {**_USUAL, "04": "undeliverable", "11": "not on WhatsApp", "12": "read"},
+    "rcs": {**_USUAL, "11": "has no RCS"},
+    "voice": {**_USUAL, "01": "answered", "02": "busy", "04": "no answer"},
+}
 
 
-class QuickForm(forms.Form):
-    """One message."""
-
-    recipient = fields.text_field(
-        "Recipient", placeholder="+91 98765 43210", inputmode="tel", max_length=40,
-        autocomplete="off",
-    )  # fmt: skip
-    sender = fields.choice_field("Sender", [])
-    text = fields.long_text_field("Message", rows=4)
-    when = fields.text_field(
-        "Send later", required=False, type="datetime-local",
-        help_text="Leave it empty to send now.",
-    )  # fmt: skip
-    once = forms.CharField(widget=forms.HiddenInput, max_length=64)
-
-    def __init__(self, *args: Any, offered: Sequence[tuple[str, str]], **more: Any) -> None:
-        super().__init__(*args, **more)
-        chosen: Any = self.fields["sender"]
-        chosen.choices = offered
+def sandbox_numbers(channel: str) -> list[tuple[str, str]]:
+    """Numbers that play a part in the sandbox, each with what happens."""
+    return [(f"+999 00 0000 00{tail}", what) for tail, what in _PARTS[channel].items()]
 
 
 def approved_senders(request: HttpRequest, channel: str) -> list[tuple[str, str]]:
@@ -68,186 +56,165 @@ def approved_senders(request: HttpRequest, channel: str) -> list[tuple[str, str]
 
 def quick(request: HttpRequest) -> HttpResponse:
     """The form; sending leads back to it with the message's strip above."""
-    offered = approved_senders(request, "sms")
-    sent = _sent(request)
-    fault = ""
+    found = offers(request)
     if request.method == "POST":
-        form = QuickForm(request.POST, offered=offered)
-        if form.is_valid():
-            told = call(
-                request, "POST", "/v1/messages", _wanted(form), once=form.cleaned_data["once"]
-            )
-            if told.ok:
-                return redirect(f"{reverse('quick:home')}?sent={told.body['id']}")
-            fault = _refused(form, told)
-    else:
-        form = QuickForm(initial=_initial(sent), offered=offered)
-    values = form.data if form.is_bound else form.initial
-    context = {
-        "title": "Quick Message", "form": form, "fault": fault, "no_sender": not offered,
-        "strip": _strip(sent) if sent else None, "sent": sent, "ended": _ended(sent),
-        **_counter(request, str(values.get("text") or ""), str(values.get("recipient") or ""),
-                   str(values.get("sender") or (offered[0][0] if offered else ""))),
-    }  # fmt: skip
+        return _send(request, found)
+    sent = sent_message(request, request.GET.get("sent", ""))
+    values = _kept(sent)
+    for name in ("recipient", "channel", "template"):
+        values |= {name: request.GET[name][:100]} if request.GET.get(name) else {}
+    context = _page(request, found, values, sent=sent)
     return render(request, "portal/quick.html", context)
 
 
-def _initial(sent: MessageRow | None) -> dict[str, str]:
-    kept = {"once": secrets.token_hex(16)}
-    if sent is not None:
-        kept |= {"recipient": sent.recipient, "sender": sent.sender, "text": sent.body}
-    return kept
-
-
-def _wanted(form: QuickForm) -> dict[str, Any]:
-    given = form.cleaned_data
-    wanted = {
-        "channel": "sms", "to": _number(given["recipient"]), "from": given["sender"],
-        "text": given["text"].replace("\r\n", "\n"),
+def _kept(sent: MessageRow | None) -> dict[str, str]:
+    """After sending the form keeps what can be told from the message itself."""
+    if sent is None:
+        return {}
+    return {
+        "channel": sent.channel, "recipient": sent.recipient, "sender": sent.sender,
+        "text": sent.body, "kind": sent.lane,
     }  # fmt: skip
-    if given["when"]:
-        try:
-            at = datetime.fromisoformat(given["when"]).replace(tzinfo=zone())
-        except ValueError:
-            return wanted | {"send_at": given["when"]}
-        wanted["send_at"] = at.astimezone(UTC).isoformat()
-    return wanted
 
 
-def _number(text: str) -> str:
-    bare = "".join(char for char in text if char not in " -().\N{NO-BREAK SPACE}")
-    return bare if bare.startswith("+") else f"+{bare}"
+def _values(request: HttpRequest) -> dict[str, str]:
+    """What the form holds, short enough to be looked at while it is written."""
+    long = ("text", "fallback_text")
+    return {
+        name: str(value)[: TEXT_CHARS_READ if name in long else VALUE_CHARS_READ]
+        for name, value in request.POST.items()
+    }
 
 
-def _refused(form: QuickForm, told: Answer) -> str:
-    """Each fault at its field; what belongs to none is returned."""
-    faults = told.body.get("errors") or []
-    if not faults and told.body.get("code") == "invalid_number":
-        faults = [{"field": "to", "detail": told.detail}]
-    rest = [] if faults else [told.detail]
-    for one in faults:
-        name = _FIELDS.get(str(one.get("field", "")).split(".")[0])
-        detail = str(one.get("detail", told.detail))
-        if name:
-            form.add_error(name, detail[:1].upper() + detail[1:])
-        else:
-            rest.append(detail)
-    said = " ".join(rest)
-    return said and f"Not sent: {said[0].lower()}{said[1:]} Nothing was charged."
+def _channel(found: Offers, values: Mapping[str, str]) -> str:
+    """The channel that is asked for, else the first that can be used."""
+    wanted_channel = values.get("channel", "")
+    if wanted_channel in CHANNEL_NAMES:
+        return wanted_channel
+    usable = found.usable()
+    return usable[0].channel if usable else "sms"
+
+
+def _page(
+    request: HttpRequest,
+    found: Offers,
+    values: dict[str, str],
+    *,
+    form: QuickForm | None = None,
+    fault: str = "",
+    sent: MessageRow | None = None,
+) -> dict[str, Any]:
+    """What the form's page shows; without `form` a fresh one with these values."""
+    offer = found[_channel(found, values)]
+    page: dict[str, Any] = {
+        "title": "Quick Message", "offer": offer, "tabs": list(found.by_channel.values()),
+        "fault": fault, "numbers": sandbox_numbers(offer.channel) if found.is_sandbox else (),
+    }  # fmt: skip
+    if sent is not None:
+        page |= fate(request, sent)
+    if offer.why_not:
+        return page
+    if form is None:
+        start = {"once": secrets.token_hex(16), **values}
+        form = QuickForm(
+            initial=start, offer=offer, all_offers=found, values=values,
+            compose=reverse("quick:compose"),
+        )  # fmt: skip
+    return page | {
+        "form": form, "variables": form.variables("var_"),
+        "fallback_variables": form.variables("fvar_"), **facts(request, found, offer, values),
+    }  # fmt: skip
+
+
+def _send(request: HttpRequest, found: Offers) -> HttpResponse:
+    values = _values(request)
+    offer = found[_channel(found, values)]
+    fault = ""
+    form = None
+    if not offer.why_not:
+        form = QuickForm(
+            request.POST, offer=offer, all_offers=found, values=values,
+            compose=reverse("quick:compose"),
+        )  # fmt: skip
+        if form.is_valid() and _may_be_free(request, found, form, values):
+            once = form.cleaned_data["once"]
+            told = call(request, "POST", "/v1/messages", wanted(form), once=once)
+            if told.ok:
+                return _sent(request, values, str(told.body["id"]))
+            said = show_refusal(form, told, FIELDS)
+            fault = said and f"Not sent: {said[0].lower()}{said[1:]} Nothing was charged."
+    context = _page(request, found, values, form=form, fault=fault)
+    return render(request, "portal/quick.html", context)
+
+
+def _sent(request: HttpRequest, values: dict[str, str], message_id: str) -> HttpResponse:
+    """The same form again with the message's strip; its address leads back to the strip.
+
+    No redirect, since only this request knows all that was written. Sent again by a reload it is
+    the same message: its Idempotency-Key says so.
+    """
+    values |= {"once": secrets.token_hex(16), "sent": message_id}
+    sent = sent_message(request, message_id)
+    context = _page(request, offers(request), values, sent=sent)
+    context["address"] = f"{reverse('quick:home')}?sent={message_id}"
+    return render(request, "portal/quick.html", context)
+
+
+def _may_be_free(
+    request: HttpRequest, found: Offers, form: QuickForm, values: dict[str, str]
+) -> bool:
+    """WhatsApp refuses free text outside its window: said before anything is charged."""
+    if form.offer.channel != "whatsapp" or form.template is not None or values.get("when"):
+        return True
+    if facts(request, found, form.offer, values).get("window") == "open":
+        return True
+    form.add_error(
+        "template" if "template" in form.fields else "text",
+        "This person has not written to you within 24 hours, so WhatsApp takes only an approved"
+        " template. Nothing was sent.",
+    )
+    return False
+
+
+@require_POST
+def compose(request: HttpRequest) -> HttpResponse:
+    """The form anew: another channel, template or fallback has other fields."""
+    values = _values(request)
+    if request.GET.get("to") in CHANNEL_NAMES:
+        # What belongs to the other channel's senders and templates stays there.
+        kept = ("recipient", "text", "when", "kind", "once", "sent")
+        values = {name: values[name] for name in kept if name in values}
+        values["channel"] = request.GET["to"]
+    sent = sent_message(request, values.get("sent", ""))
+    context = _page(request, offers(request), values, sent=sent)
+    return render(request, "portal/quick_form.html", context)
 
 
 @require_POST
 def counter(request: HttpRequest) -> HttpResponse:
     """What the text costs, while it is written; with `replace` also the text made plain."""
-    text, recipient = request.POST.get("text", "")[:20_000], request.POST.get("recipient", "")[:40]
+    values = _values(request)
+    found = offers(request)
+    offer = found[_channel(found, values)]
+    if offer.why_not:
+        return HttpResponse(status=204)
     context: dict[str, Any] = {"live": True}
-    if request.POST.get("replace"):
-        text = counted(text).plain
-        changed = request.POST.copy()
-        changed["text"] = text
-        context["form"] = QuickForm(initial=changed.dict(), offered=[])
-    context |= _counter(request, text, recipient, request.POST.get("sender", "")[:40])
+    if values.get("replace"):
+        values["text"] = counted(values.get("text", "")).plain
+        context["form"] = QuickForm(
+            initial=values, offer=offer, all_offers=found, values=values,
+            compose=reverse("quick:compose"),
+        )  # fmt: skip
+    context |= facts(request, found, offer, values)
     return render(request, "portal/quick_counter.html", context)
-
-
-def _counter(request: HttpRequest, text: str, recipient: str, sender: str) -> dict[str, Any]:
-    found = counted(text)
-    digits, country = _place(recipient)
-    account = account_id(request)
-
-    async def work(connection: Any) -> tuple[int | None, int]:
-        snapshot = await load(connection, EMPTY, {"price"}, {})
-        unit = quote(snapshot, account, "sms", digits, 1, country=country)
-        return unit, await queries.balance(connection, account)
-
-    unit, balance = look(request, work)
-    currency = runtime().settings.currency
-    segments = found.plan.segments
-    total = None if unit is None else unit * segments
-    saved = None
-    if found.better is not None and unit is not None:
-        saved = formats.amount(unit * found.better.segments, currency)
-    return {
-        "counted": found, "preview": _marked(found), "segments": segments, "saved": saved,
-        "fills": [(n, *fill, 100 * fill[0] // fill[1]) for n, fill in enumerate(found.fills(), 1)],
-        "unit": unit, "price": None if total is None else formats.amount(total, currency),
-        "unit_price": None if unit is None else formats.amount(unit, currency),
-        "after": None if total is None else formats.amount(balance - total, currency),
-        "too_long": len(text) > TEXT_CHARS_MAX, "handset_sender": sender,
-        "handset_time": datetime.now(UTC).astimezone(zone()).strftime("%H:%M"),
-    }  # fmt: skip
-
-
-def _place(recipient: str) -> tuple[str, str]:
-    try:
-        number = phone.read(_number(recipient), test_allowed=True)
-    except InputError:
-        return PREVIEW_NUMBER, "IN"
-    return number.digits, number.country
-
-
-def _marked(found: Counted) -> str:
-    """The text with the first character that forces Unicode marked."""
-    if not found.position:
-        return format_html("{}", found.text)
-    at = found.position - 1
-    return format_html("{}<mark>{}</mark>{}", found.text[:at], found.text[at], found.text[at + 1 :])
-
-
-def _sent(request: HttpRequest, text: str = "") -> MessageRow | None:
-    try:
-        message_id = UUID(text or request.GET.get("sent", ""))
-    except ValueError:
-        return None
-    (found,) = answer(request, log.message(account_id(request), message_id))
-    return found if isinstance(found, MessageRow) else None
-
-
-def _ended(sent: MessageRow | None) -> bool:
-    return sent is not None and (sent.status in FINAL or sent.status == "SCHEDULED")
 
 
 def strip(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """How the message fares."""
-    sent = _sent(request, str(message_id))
+    sent = sent_message(request, str(message_id))
     if sent is None:
         return HttpResponse(status=404)
-    context = {"sent": sent, "strip": _strip(sent), "ended": _ended(sent)}
-    return render(request, "portal/quick_strip.html", context)
-
-
-def _strip(sent: MessageRow) -> list[dict[str, Any]]:
-    """Queued, Sending, Submitted, Delivered; a bad end takes the last step's place."""
-    local = zone()
-    order = ["QUEUED", "SENDING", "SUBMITTED", "DELIVERED"]
-    status = "DELIVERED" if sent.status == "READ" else sent.status
-    if status == "SCHEDULED":
-        order[0] = status
-    place = order.index(status) if status in order else 3
-    bad = sent.status in FINAL and sent.status not in {"DELIVERED", "READ"}
-    begun = micros(sent.created_at)
-    said = {
-        0: sent.created_at.astimezone(local).strftime("%H:%M:%S"),
-        2: f"+{formats.span(micros(sent.submitted_at) - begun)}" if sent.submitted_at else "",
-        3: f"+{formats.span(micros(sent.final_at) - begun)}" if sent.final_at else "",
-    }  # fmt: skip
-    waiting = ("waiting for its turn", "", "waiting for the carrier", "waiting for the receipt")
-    steps = []
-    for number, name in enumerate(order):
-        reached = number <= place and not (bad and number == 2 and not sent.submitted_at)
-        tone = "is-ok" if reached else "is-idle"
-        title, text = name.capitalize(), said.get(number, "")
-        if bad and number == 3:
-            tone, title, text = "is-bad", sent.status.capitalize(), sent.error or sent.error_code
-        elif number == place and sent.status not in FINAL:
-            tone = "is-wait"
-        elif not reached:
-            text = waiting[number] if number == place + 1 else ""
-        steps.append(
-            {"title": title, "text": text, "tone": tone,
-             "now": number == place and sent.status not in FINAL}
-        )  # fmt: skip
-    return steps
+    return render(request, "portal/quick_strip.html", fate(request, sent))
 
 
 SCREEN = Screen(
@@ -257,6 +224,7 @@ SCREEN = Screen(
     roles=MAY_SEND,
     pages=[
         Page("", quick, "home"),
+        Page("form/", compose, "compose"),
         Page("counter/", counter, "counter"),
         Page("sent/<uuid:message_id>/", strip, "strip"),
     ],

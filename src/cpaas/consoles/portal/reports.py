@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from cpaas.blobs import queries as blobs
 from cpaas.blobs.types import Blob
+from cpaas.campaigns.advice import advice
 from cpaas.consoles.portal.dashboard import enabled
 from cpaas.consoles.shared import cells, formats, life, overview, queries
 from cpaas.consoles.shared.filters import Choice, Filters, Text
@@ -162,6 +163,7 @@ def message(request: HttpRequest, message_id: UUID) -> HttpResponse:
         "channel": overview.CHANNEL_NAMES.get(found.channel, found.channel),
         "accepted_us": micros(found.created_at), "open": found.final_at is None,
         "error_words": overview.error_words(found.error_code) if found.error_code else "",
+        "advice": advice(found.error_code) if found.error_code else "",
         "cost": formats.amount(found.cost_micro, settings.currency),
         "refunded": formats.amount(found.refunded_micro, settings.currency),
     }  # fmt: skip

@@ -78,7 +78,7 @@ def wanted(given: dict[str, Any]) -> dict[str, Any]:
     body = str(given.get("body") or "").replace("\r\n", "\n").strip()
     content: dict[str, Any] = {"examples": examples(str(given.get("examples") or ""))}
     heading, media = str(given.get("heading") or ""), str(given.get("media_kind") or "")
-    url, buttons = str(given.get("media_url") or ""), _buttons(str(given.get("buttons") or ""))
+    url, buttons = str(given.get("media_url") or ""), button_lines(str(given.get("buttons") or ""))
     if channel == "rcs" and kind == "rich_card":
         card = {"title": heading, "description": body, "buttons": buttons}
         content["cards"] = [card | ({"media": media, "url": url} if media or url else {})]
@@ -106,7 +106,8 @@ def examples(text: str) -> dict[str, str]:
     return {name.strip(" {}"): value.strip() for name, sign, value in pairs if sign and value}
 
 
-def _buttons(text: str) -> list[dict[str, str]]:
+def button_lines(text: str) -> list[dict[str, str]]:
+    """Lines of the field as buttons of a template."""
     return [_button(line.strip()) for line in text.splitlines() if line.strip()]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cpaas.campaigns import queries, row_queries
-from cpaas.campaigns.advice import advice
+from cpaas.campaigns.advice import advice, kind
 from cpaas.campaigns.types import Campaign, Counts
 from cpaas.consoles.shared import cells, formats
-from cpaas.consoles.shared.overview import Card
+from cpaas.consoles.shared.overview import Card, error_words
 from cpaas.consoles.shared.runtime import runtime
 
 #: deeds by status, as both consoles offer them.
@@ -30,6 +30,8 @@ WORDS = {
     ),
     "retry": ("Retry failed", "Only rows that failed are sent again, and paid for.", "replay"),
 }  # fmt: skip
+
+_KIND_TONES = {"temporary": "is-wait", "permanent": "is-bad", "fixable": "is-info"}
 
 
 def failed(campaign: Campaign, counts: Counts) -> int:
@@ -96,7 +98,12 @@ async def reasons(connection: Any, campaign: Campaign) -> list[dict[str, Any]]:
     faults = await row_queries.fault_counts(connection, campaign.account_id, campaign.id)
     ended = await queries.errors(connection, campaign.account_id, campaign.id)
     told: Sequence[tuple[str, int]] = [(code, rows) for _, code, rows in faults] + list(ended)
+    whole = max(1, sum(rows for _, rows in told))
     return [
-        {"code": code, "rows": formats.count(rows), "advice": advice(code)}
+        {
+            "code": code, "words": error_words(code), "rows": formats.count(rows),
+            "advice": advice(code), "kind": kind(code), "tone": _KIND_TONES[kind(code)],
+            "width": f"{100 * rows / whole:.1f}", "share": formats.share(rows, whole),
+        }
         for code, rows in sorted(told, key=lambda one: -one[1])
-    ]
+    ]  # fmt: skip

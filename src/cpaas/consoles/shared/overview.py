@@ -131,10 +131,28 @@ def _tone(one: ErrorCount) -> str:
     return "bad-text" if one.until_hour > one.before else "ok-text"
 
 
+#: what the platform itself says of a message or a row; the carriers' words have a catalogue.
+_OWN_WORDS: Final = {
+    "invalid_number": "This is no phone number", "duplicate": "An earlier row has the same number",
+    "row_too_long": "The row has more cells than there are columns",
+    "cell_too_long": "A cell is too long", "variable_empty": "A cell that the text needs is empty",
+    "text_too_long": "The text is too long", "no_price": "No price is set for the country",
+    "country_not_allowed": "Your account may not send to this country",
+    "blocked": "The number is on a blacklist", "cancelled": "It was cancelled",
+    "expired": "It waited longer than its validity", "no_route": "No route leads to this number",
+    "no_route_left": "Every route was tried and none took it",
+    "no_receipt": "The carrier sent no receipt within 72 hours",
+    "insufficient_balance": "There was not enough balance",
+    "duplicate_delivery": "It arrived after another message of its fallback",
+}  # fmt: skip
+
+
 def error_words(code: str) -> str:
     """An error's sentence from the catalogue, short; the code itself when it is not there."""
     found = CATALOGUE.get(code)
     if found is not None:
         return found.text.rstrip(".")
+    if code in _OWN_WORDS:
+        return _OWN_WORDS[code]
     # A carrier's own code, which only its handbook explains.
     return f"Carrier's code {code}" if code.isdigit() else code.replace("_", " ").capitalize()

@@ -156,6 +156,9 @@
     markTheme();
     firstTab();
     all("[data-kind]").forEach(showKind);
+    // A page that answers a form has an address of its own, so that a reload sends nothing again.
+    const here = document.querySelector("[data-address]");
+    if (here) history.replaceState(null, "", here.dataset.address);
     const fault = document.querySelector(".field.errors input, .field.errors select, .field.errors textarea");
     if (fault) fault.focus();
   });
