@@ -1,7 +1,7 @@
 """CPU and memory of the copy's processes, so that a bench can say what a message costs.
 
-PostgreSQL counts as one with all its children, those that ended meanwhile included; its memory as
-shares (PSS), since its buffers are mapped by each of them.
+PostgreSQL counts as one with all its children, those that ended meanwhile included. Memory is
+counted in shares (PSS): its processes map the same buffers, and services the same modules.
 """
 
 import threading
@@ -48,7 +48,7 @@ class Meter:
     def sample(self) -> None:
         """Looks at the memory of each and keeps the most."""
         for name, process in self._processes.items():
-            now = memory(process, family=name == POSTGRES)
+            now = memory(process, family=True)
             self.peaks[name] = max(self.peaks[name], now)
 
     def _sample(self) -> None:
