@@ -19,33 +19,33 @@ def adopt_orphans(*, on: bool) -> bool:
     """Asks to become the parent of our children's children; False where no kernel does that."""
     if _LIBC is None or not hasattr(os, "pidfd_open"):
         return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False  # An old kernel, or a sandbox that stands for one.
     return bool(_LIBC.prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)
 
 
 class Adopted:
     """The part of `asyncio.subprocess.Process` that a supervisor needs."""
 
-    def __init__(self, pid: int, lifeline: int) -> None:
+    def __init__(self, pid: int, lifeline: int, stdout: asyncio.StreamReader) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self.stdout: asyncio.StreamReader | None = None
+        self.stdout: asyncio.StreamReader | None = stdout
         self._lifeline = lifeline
         self._ended = asyncio.Event()
-        self._output: asyncio.ReadTransport | None = None
         self._watch = os.pidfd_open(pid)
         asyncio.get_running_loop().add_reader(self._watch, self._reap)
 
     @classmethod
     async def take(cls, pid: int, *, lifeline: int, output: int) -> Self:
         """Takes it over with both pipes: what it writes, and the one that tells it we are there."""
-        loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
-        self = cls(pid, lifeline)
-        self._output, _ = await loop.connect_read_pipe(
+        await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(output, "rb", 0)
         )
-        self.stdout = reader
-        return self
+        return cls(pid, lifeline, reader)
 
     async def wait(self) -> int:
         """Waits until it ended; returns its exit code, negative for a signal."""

@@ -61,12 +61,13 @@ class _Template:
             finally:
                 os.close(lifeline_theirs)
                 os.close(output_theirs)
+            return await Adopted.take(pid, lifeline=lifeline, output=output)
         except BaseException:
             # Without its lifeline a copy that came too late ends by itself.
             os.close(lifeline)
-            os.close(output)
+            with contextlib.suppress(OSError):
+                os.close(output)
             raise
-        return await Adopted.take(pid, lifeline=lifeline, output=output)
 
     async def _ask(self, argv: list[str], pipes: list[int]) -> int:
         loop = asyncio.get_running_loop()
