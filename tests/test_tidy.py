@@ -1,7 +1,6 @@
 """House habits as a test over the tree: sizes, names, where SQL lives, what is documented."""
 
 import ast
-import functools
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -35,14 +34,9 @@ def relative(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
-@functools.cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
 def module_faults(path: Path) -> Iterator[str]:
     text = path.read_text()
-    tree = tree_of(path)
+    tree = ast.parse(text)
     if len(text.splitlines()) > MODULE_LINES_MAX:
         yield f"more than {MODULE_LINES_MAX} lines: split it by what it is about"
     if path.stem in FORBIDDEN_NAMES:
@@ -57,7 +51,7 @@ def module_faults(path: Path) -> Iterator[str]:
 
 
 def undocumented(path: Path) -> Iterator[str]:
-    tree = tree_of(path)
+    tree = ast.parse(path.read_text())
     public = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
     bodies = [tree.body, *(one.body for one in public)]
     for body in bodies:
@@ -71,7 +65,7 @@ def undocumented(path: Path) -> Iterator[str]:
 def stray_sql(path: Path) -> Iterator[str]:
     if path.stem.endswith("queries") or relative(path).startswith(SQL_ALLOWED):
         return
-    tree = tree_of(path)
+    tree = ast.parse(path.read_text())
     documentation = {
         id(node.body[0].value)
         for node in ast.walk(tree)

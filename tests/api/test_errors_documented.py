@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from cpaas.api.docs_errors import PROBLEMS
+from cpaas.api.doors import jasmin, kannel, twilio
 from cpaas.pipeline.refusals import REASONS
 
 ROOT = Path(__file__).parents[2]
@@ -51,3 +52,24 @@ def test_every_code_that_is_used_is_documented() -> None:
 def test_the_page_lists_the_codes() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| \S.* \|$", PAGE.read_text(), re.MULTILINE)
     assert {code: int(status) for code, status in rows} == DOCUMENTED
+
+
+def door_rows() -> list[str]:
+    """What each of the doors answers instead of a problem document, in its own words."""
+    codes = sorted({*kannel._WORDS, *jasmin._STATUS, *jasmin._WORDS, *twilio._ERRORS})
+    rows = []
+    for code in codes:
+        status, words = kannel._WORDS.get(code, (403, kannel.NOT_ROUTABLE))
+        number = twilio._ERRORS.get(code, (400, 21620, ""))
+        told = jasmin._WORDS.get(code, "our words")
+        rows.append(
+            f"| `{code}` | {status}: {words} | {jasmin._STATUS.get(code, 400)}: {told}"
+            f" | {number[0]}, {number[1]} |"
+        )
+    return rows
+
+
+def test_the_page_lists_the_doors_answers() -> None:
+    page = PAGE.read_text()
+    missing = [row for row in door_rows() if row not in page]
+    assert not missing, "\n".join(missing)

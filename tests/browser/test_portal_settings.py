@@ -69,6 +69,61 @@ def test_webhook_addresses_smpp_and_team(
     portal.check()
 
 
+def test_a_person_is_invited_joins_changes_role_and_is_removed(
+    visit: Visit, customer: dict[str, Any]
+) -> None:
+    portal, name = visit("portal").log_in(customer["username"]), customer["username"]
+    page = portal.page
+    portal.go("/settings/#team")
+    page.get_by_role("button", name=f"Remove {name}").click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Remove {name}").click()
+    page.locator(".note.is-bad").wait_for()
+    assert "is the last owner" in portal.text()
+
+    page.get_by_label("Email", exact=True).fill("devi@shop.example")
+    page.get_by_label("Role", exact=True).select_option("developer")
+    page.get_by_role("button", name="Invite").click()
+    first = page.locator("#new-link").inner_text()
+    portal.go("/settings/#team")
+    assert first not in page.content()
+    portal.check()
+    portal.shoot("portal-team")
+    page.get_by_role("button", name="Resend to devi@shop.example").click()
+    link = page.locator("#new-link").inner_text()
+
+    guest = visit("portal")
+    guest.page.goto(first)
+    assert "This invitation is over" in guest.text()
+    guest.page.goto(link)
+    guest.check()
+    guest.page.get_by_label("Username").fill(name)
+    guest.page.get_by_label("New password", exact=True).fill(PASSWORD)
+    guest.page.get_by_label("New password again").fill(PASSWORD)
+    guest.page.get_by_role("button", name="Join the team").click()
+    assert "is taken" in guest.text()
+    guest.page.get_by_label("Username").fill(f"{name}devi")
+    guest.page.get_by_label("New password", exact=True).fill(PASSWORD)
+    guest.page.get_by_label("New password again").fill(PASSWORD)
+    guest.page.get_by_role("button", name="Join the team").click()
+    assert "Log in now" in guest.text()
+    guest.log_in(f"{name}devi").go("/settings/#team")
+    assert guest.page.get_by_role("button", name="Invite").count() == 0
+    guest.page.goto(link)
+    assert "This invitation is over" in guest.text()
+
+    portal.go("/settings/#team")
+    page.get_by_label(f"Role of {name}devi", exact=True).select_option("viewer")
+    page.get_by_role("button", name=f"Save the role of {name}devi").click()
+    page.locator(".note.is-ok").wait_for()
+    guest.expected.append("/settings/")
+    assert guest.go("/settings/").status == 403
+    page.get_by_role("button", name=f"Remove {name}devi").click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Remove {name}devi").click()
+    page.locator(".note.is-ok").wait_for()
+    guest.go("/dashboard/")
+    assert "/login/" in guest.page.url
+
+
 #: screen or deed -> the roles that may; every other one is refused.
 MAY = {
     "/dashboard/": {"owner", "developer", "marketer", "finance", "viewer"},
@@ -82,6 +137,9 @@ MAY = {
     "/settings/addresses/": {"owner", "developer"},
     "/settings/webhook/": {"owner", "developer"},
     "/settings/webhook/test/": {"owner", "developer"},
+    "/settings/team/invite/": {"owner"},
+    "/settings/team/1/role/": {"owner"},
+    "/settings/team/1/remove/": {"owner"},
 }
 
 

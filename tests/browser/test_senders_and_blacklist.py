@@ -113,5 +113,19 @@ def test_numbers_are_blocked_for_all_and_for_one(
     own.get_by_role("button", name="Block", exact=True).click()
     user.page.wait_for_load_state("load")
     assert "too short" in user.text()
+    upload = user.page.locator("form[action='/blacklist/upload/']")
+    upload.locator("input[type=file]").set_input_files(file)
+    upload.get_by_role("button", name="Upload CSV").click()
+    user.page.wait_for_load_state("load")
+    assert user.page.locator("#bad-rows").count(), user.text()
+    assert "1 numbers blocked, 1 were blocked before." in user.text()
+    assert "nonsense" in user.page.locator("#bad-rows").inner_text()
     user.check()
     user.shoot("portal-blacklist")
+    with user.page.expect_download() as waited:
+        user.page.get_by_role("link", name="Download CSV").click()
+    lines = waited.value.path().read_text().splitlines()
+    assert lines[0] == "number,reason,channel,source,since"
+    assert {line.split(",")[0] for line in lines[1:]} == {
+        "+919876500002", "+919876500003", "+919876500004",
+    }  # fmt: skip

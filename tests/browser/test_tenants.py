@@ -32,7 +32,7 @@ def walk(patterns, before=""):
             yield "/" + route
 print(json.dumps(sorted(walk(get_resolver().url_patterns))))
 """.replace("KEYRING", "type('K', (), {'derive': lambda self, _: b'x'})()")
-OPEN = ("/health", "/metrics", "/favicon.ico", "/login", "/forgotten")
+OPEN = ("/health", "/metrics", "/favicon.ico", "/login", "/forgotten", "/settings/invitation/")
 
 
 def portal_urls(copy: Copy) -> list[str]:

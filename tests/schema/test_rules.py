@@ -94,6 +94,8 @@ async def test_what_only_grows_cannot_be_edited(pool: asyncpg.Pool, table: str) 
     await pool.execute("INSERT INTO account_statement (account_id, month, from_at, until_at,"
                        " opening_micro, closing_micro, lines)"
                        " VALUES (1, now(), now(), now(), 0, 0, '[]')")  # fmt: skip
+    await pool.execute("INSERT INTO invoice (account_id, month, number, total_micro, tax_micro,"
+                       " currency, content) VALUES (1, now(), 'n', 1, 0, 'INR', '{}')")  # fmt: skip
     for sql in (f"UPDATE {table} SET account_id = 2", f"DELETE FROM {table}", f"TRUNCATE {table}"):
         with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
             await pool.execute(sql)

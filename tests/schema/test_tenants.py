@@ -53,6 +53,19 @@ async def accounts(owner: asyncpg.Connection) -> tuple[int, int]:
             " VALUES ($1, '!', 'USER', $2)",
             name, account,
         )  # fmt: skip
+        await owner.execute("INSERT INTO billing_details (account_id) VALUES ($1)", account)
+        await owner.execute(
+            "INSERT INTO top_up_request (account_id, amount_micro) VALUES ($1, 1)", account
+        )
+        await owner.execute(
+            "INSERT INTO team_invitation (account_id, email, member_role, digest, expires_at)"
+            " VALUES ($1, 'a@b.example', 'viewer', $2, now() + interval '1 day')",
+            account, name.encode(),
+        )  # fmt: skip
+        await owner.execute(
+            "INSERT INTO invoice (account_id, month, number, total_micro, tax_micro, currency,"
+            " content) VALUES ($1, '2026-10-01', $2, 1, 0, 'INR', '{}')", account, name,
+        )  # fmt: skip
         await owner.execute(
             "INSERT INTO message (id, account_id, valid_until, channel, lane, status, recipient)"
             " VALUES ($1, $2, now(), 'sms', 'otp', 'QUEUED', '91')",
@@ -127,7 +140,10 @@ async def test_own_rows_only_and_the_setting_ends_with_the_transaction(
     accounts: tuple[int, int], portal: asyncpg.Connection
 ) -> None:
     ours = accounts[0]
-    tables = ("wallet", "sender", "ledger_entry", "message", "app_user", "blacklist_entry")
+    tables = (
+        "wallet", "sender", "ledger_entry", "message", "app_user", "blacklist_entry",
+        "billing_details", "top_up_request", "team_invitation", "invoice",
+    )  # fmt: skip
     async with portal.transaction():
         await portal.execute(SET_ACCOUNT, str(ours))
         for table in tables:
@@ -151,6 +167,7 @@ async def test_another_accounts_rows_cannot_be_written(
         "INSERT INTO blacklist_entry (number) VALUES ('+919876543212')",
         f"INSERT INTO api_key (account_id, kind, digest, prefix) VALUES ({theirs},'live','x','x')",
         "INSERT INTO app_user (username, password, role) VALUES ('evil', '!', 'ADMIN')",
+        f"INSERT INTO team_invitation (account_id, expires_at) VALUES ({theirs}, now())",
     )
     for sql in attempts:
         transaction = portal.transaction()

@@ -55,15 +55,19 @@ async def serving(dsn: str, home: Path, fast: str, **more: str) -> AsyncIterator
     running = asyncio.create_task(core.run(settings, stop))
     url = f"http://127.0.0.1:{settings.core_port}"
     headers = {"Authorization": f"Bearer {made.api_key}"}
-    async with aiohttp.ClientSession(url, headers=headers) as session:
-        await healthy(session)
-        yield Running(url=url, account=made, session=session, stop=stop, running=running)
-    stop.set()
-    assert await asyncio.wait_for(running, 20) == 0
+    try:
+        async with aiohttp.ClientSession(url, headers=headers) as session:
+            await healthy(session)
+            yield Running(url=url, account=made, session=session, stop=stop, running=running)
+    finally:
+        # Also for a test that failed: its message would wait for a service that nobody stops.
+        stop.set()
+        ended = await asyncio.wait_for(running, 20)
+    assert ended == 0
 
 
 async def healthy(session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while True:
             try:
                 async with session.get("/health") as answer:

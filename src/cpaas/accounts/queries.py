@@ -9,7 +9,6 @@ from cpaas.accounts.types import (
     BindShown,
     Changes,
     KeyRow,
-    MemberRow,
     SmppRow,
 )
 
@@ -165,17 +164,6 @@ async def access(connection: asyncpg.Connection, account_id: int) -> AccessRow:
         account_id,
     )
     return AccessRow([], "", smpp_active=False) if row is None else AccessRow(*row)
-
-
-async def team(connection: asyncpg.Connection, account_id: int) -> list[MemberRow]:
-    """The people of an account."""
-    rows = await connection.fetch(
-        "SELECT username, email, member_role, has_second_factor,"
-        " (extract(epoch FROM last_login) * 1000000)::bigint AS login_us FROM app_user"
-        " WHERE account_id = $1 AND is_active ORDER BY member_role <> 'owner', username LIMIT 500",
-        account_id,
-    )
-    return [MemberRow(*row) for row in rows]
 
 
 async def delete_old_tokens(connection: asyncpg.Connection) -> None:

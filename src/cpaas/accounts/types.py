@@ -112,13 +112,3 @@ class AccessRow(msgspec.Struct, frozen=True):
     allowed_ips: list[str]
     system_id: str
     smpp_active: bool
-
-
-class MemberRow(msgspec.Struct, frozen=True):
-    """A person of an account as its team list shows them."""
-
-    username: str
-    email: str
-    member_role: str
-    has_second_factor: bool
-    login_us: int | None

@@ -29,14 +29,17 @@ from cpaas.api import (
     health,
     identities,
     inbound,
+    invoices,
     messages,
     prices,
     routing,
     send,
     senders,
     summary,
+    team,
     template_reviews,
     templates,
+    top_ups,
     webhook,
 )
 from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller, provide_operator
@@ -50,9 +53,8 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
-    messages, campaigns, inbound, balance, prices, webhook, blacklist, senders, identities,
-    templates,
-    template_reviews, dlt, summary, routing, exports, health,
+    messages, campaigns, inbound, balance, invoices, top_ups, prices, webhook, blacklist, senders,
+    identities, templates, template_reviews, dlt, team, summary, routing, exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)
 _CODES: Final = {

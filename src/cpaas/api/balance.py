@@ -7,9 +7,9 @@ import msgspec
 from litestar import get, put
 from litestar.params import Parameter
 
-from cpaas.api import queries
 from cpaas.api.auth import Caller, require_live
 from cpaas.api.context import Api, ApiRequest
+from cpaas.api.problem import ProblemError, refused
 from cpaas.api.times import cursor_of, iso, message_id, micros, read_cursor
 from cpaas.billing import check
 from cpaas.billing import queries as money_queries
@@ -56,7 +56,7 @@ class Ledger(msgspec.Struct, frozen=True):
 @get("/v1/balance", summary="Read the balance", tags=["Money"])
 async def get_balance(api: Api, caller: Caller) -> Balance:
     """The account's balance and credit limit."""
-    row = await queries.wallet(api.pool, caller.account.id)
+    row = await money_queries.wallet(api.pool, caller.account.id)
     balance, limit = (0, 0) if row is None else row
     return Balance(show(balance), show(limit), api.currency)
 
@@ -126,7 +126,13 @@ async def get_ledger(  # noqa: PLR0917 - query parameters
     """Every movement of money of the account, newest first."""
     wanted = check.ledger_kind(kind) if kind else None
     if message is not None:
-        return Ledger(await _of_message(api, caller.account.id, message_id(message), wanted), None)
+        try:
+            wanted_id = message_id(message)
+        except ProblemError:
+            raise refused(
+                "validation_error", f"{message[:40]!r} is no message's id.", "message_id"
+            ) from None
+        return Ledger(await _of_message(api, caller.account.id, wanted_id, wanted), None)
     below = int.from_bytes(read_cursor(cursor, _CURSOR_BYTES), "big") if cursor else _HIGHEST
     since_us = micros(since, "since") if since else None
     async with api.pool.acquire() as connection:

@@ -106,6 +106,8 @@ async def patch_campaign(
     """Changes what is named, as long as it is CREATED; its rows are checked anew."""
     campaign = await found(api, caller, id)
     given = _decoded(await request.body())
+    if not isinstance(given, dict):
+        raise refused("validation_error", "Send an object of the fields to change.", "body")
     before = _as_request(campaign)
     wanted = _request({**before, **given})
     async with (

@@ -45,6 +45,8 @@ class Api:
         self.queue_details = queue_details
         #: megabytes that a campaign's file may have.
         self.campaign_file_mb_max = 512
+        #: where people log in; invitations lead there.
+        self.portal_url = ""
 
     @staticmethod
     def now_us() -> int:

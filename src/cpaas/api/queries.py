@@ -35,13 +35,6 @@ async def messages(  # noqa: PLR0913 - one search, its filters by name
     return rows
 
 
-async def wallet(connection: Any, account_id: int) -> Any:
-    """(balance_micro, credit_limit_micro) of the account."""
-    return await connection.fetchrow(
-        "SELECT balance_micro, credit_limit_micro FROM wallet WHERE account_id = $1", account_id
-    )
-
-
 async def answers(connection: Any) -> bool:
     """Whether the database answers."""
     return bool(await connection.fetchval("SELECT true"))

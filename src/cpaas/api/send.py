@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, post
 from litestar.datastructures import State
 
+from cpaas.api.answers import ERRORS, complete, of_type
 from cpaas.api.context import ApiRequest
 from cpaas.api.problem import Problem
 from cpaas.api.sending import NotSent, SendRequest, SentMessage, SentMessages
@@ -15,13 +16,8 @@ from cpaas.api.submit import Door, Headers
 PATH: Final = "/v1/messages"
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ERRORS: Final = {
-    "400": "The body is not JSON.",
-    "401": "The API key is missing or not valid.",
-    "402": "Not enough balance; nothing is stored.",
-    "403": "The account, the channel or the address is not allowed.",
+    **{one: ERRORS[one] for one in ("400", "401", "402", "403", "413", "422")},
     "409": "The first request with this Idempotency-Key is still running.",
-    "413": "The body is larger than 10 MB.",
-    "422": "The request is not valid; `errors` names each field.",
     "429": "Too many messages a second; see Retry-After.",
     "503": "Not now; see Retry-After. With code outcome_unknown, look `ids` up.",
 }
@@ -59,13 +55,13 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
     for name, schema in components.items():
         schemas[name] = schema
     answers: dict[str, Any] = {
-        "200": _content("Checked and priced (dry_run).", {"oneOf": [one, many]}),
-        "202": _content(
+        "200": of_type("Checked and priced (dry_run).", {"oneOf": [one, many]}),
+        "202": of_type(
             "Stored, charged and queued: one message, or each of a list.", {"oneOf": [one, many]}
         ),
     }
     for status, text in _ERRORS.items():
-        answers[status] = _content(text, problem, "application/problem+json")
+        answers[status] = of_type(text, problem, "application/problem+json")
     operation = {
         "tags": ["Messages"],
         "summary": "Send a message",
@@ -82,7 +78,7 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
         "responses": answers,
     }  # fmt: skip
     paths = document.setdefault("paths", {})
-    _tell_true_errors(paths, problem)
+    complete(document)
     paths[PATH] = {**paths.get(PATH, {}), "post": operation}
     return document
 
@@ -95,23 +91,6 @@ def send_description() -> str:
         " named in the answer. A key that begins with test_ reaches only simulated carriers and"
         " costs nothing."
     )
-
-
-def _tell_true_errors(paths: dict[str, Any], problem: Any) -> None:
-    """The framework documents errors of its own form, which no call answers with."""
-    for operations in paths.values():
-        for operation in operations.values():
-            if "Service" not in operation.get("tags", ()):
-                responses = operation.setdefault("responses", {})
-                responses.pop("400", None)
-                for status in ("401", "403", "422", "503"):
-                    responses[status] = _content(
-                        _ERRORS[status], problem, "application/problem+json"
-                    )
-
-
-def _content(text: str, schema: Any, media_type: str = "application/json") -> dict[str, Any]:
-    return {"description": text, "content": {media_type: {"schema": schema}}}
 
 
 HANDLERS: Final = [send_messages]

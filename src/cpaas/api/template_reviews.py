@@ -67,7 +67,7 @@ async def reject_template(
 
 
 async def _owner(connection: Any, template: int) -> int:
-    owner = await queries.owner(connection, template) if template < 2**63 else None
+    owner = await queries.owner(connection, template) if 0 < template < 2**63 else None
     if owner is None:
         raise missing(template)
     return owner

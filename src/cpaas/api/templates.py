@@ -162,7 +162,7 @@ async def page(
 
 async def _found(connection: Any, caller: Caller, template: int) -> TemplateRow:
     row = None
-    if template < 2**63:
+    if 0 < template < 2**63:
         row = await queries.find(connection, caller.account.id, template)
     if row is None:
         raise missing(template)

@@ -1,5 +1,7 @@
 """All SQL about money: wallets, the ledger and prices."""
 
+from typing import Any
+
 import asyncpg
 
 from cpaas.billing.types import PriceRow
@@ -34,6 +36,13 @@ async def book(
         account_id, kind, amount_micro, note, actor,
     )  # fmt: skip
     return balance
+
+
+async def wallet(connection: Any, account_id: int) -> Any:
+    """(balance_micro, credit_limit_micro) of the account; None without a wallet."""
+    return await connection.fetchrow(
+        "SELECT balance_micro, credit_limit_micro FROM wallet WHERE account_id = $1", account_id
+    )
 
 
 async def lock_wallet(connection: asyncpg.Connection, account_id: int) -> int | None:

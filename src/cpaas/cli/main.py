@@ -36,6 +36,8 @@ COMMANDS: dict[str, Entry] = {
     "admin": Entry("admin", "Make admins, reset passwords."),
     "account": Entry("account", "Make and change accounts."),
     "price": Entry("price", "Set and show prices."),
+    "invoice": Entry("invoice", "Issue invoices; say who sells and who buys."),
+    "topup": Entry("topup", "Grant or decline requests for balance."),
     "blacklist": Entry("blacklist", "Block numbers."),
     "dlt": Entry("dlt", "India's DLT: ids, templates, checks."),
     "template": Entry("template", "Make, submit and approve message templates."),

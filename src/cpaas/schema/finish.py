@@ -34,10 +34,18 @@ CONFIGURATION = {
     "campaign_halt": "campaign_id",
 }
 #: audited, but no part of the snapshot.
-AUDITED = {"app_user": "id", "service_state": "service", "second_factor": "user_id"}
+AUDITED = {
+    "app_user": "id",
+    "service_state": "service",
+    "second_factor": "user_id",
+    "team_invitation": "id",
+    "billing_details": "account_id",
+    "top_up_request": "id",
+    "invoice": "id",
+}
 #: audited once a statement: too many rows may come at once.
 AUDITED_TOGETHER = ("blacklist_entry",)
-APPEND_ONLY = ("ledger_entry", "account_statement", "audit_log")
+APPEND_ONLY = ("ledger_entry", "account_statement", "audit_log", "invoice")
 #: what people ask for is audited, what the platform then notes there is not.
 AUDITED_REQUESTS = {"export_job": "id", "campaign": "id"}
 #: audited where one of these columns is named: what traffic writes into the table costs nothing.

@@ -24,6 +24,10 @@ TENANT = {
     "wallet": "SELECT",
     "ledger_entry": "SELECT",
     "account_statement": "SELECT",
+    # Changed by calls of the API only.
+    "billing_details": "SELECT",
+    "invoice": "SELECT",
+    "top_up_request": "SELECT",
     # The value stays as it was approved: another one is another request.
     "sender": "SELECT, INSERT (account_id, channel, value, pe_id), UPDATE (is_default), DELETE",
     "dlt_template": (
@@ -71,6 +75,11 @@ TENANT = {
         "SELECT, INSERT, UPDATE (password, last_login, email, phone, member_role, is_active,"
         " must_change_password, failed_logins, locked_until, has_second_factor)"
     ),
+    # An owner invites; the accepted, revoked or renewed one stays as a row.
+    "team_invitation": (
+        "SELECT, INSERT (account_id, email, member_role, digest, invited_by, expires_at),"
+        " UPDATE (digest, expires_at, accepted_at, revoked_at)"
+    ),
     "second_factor": "SELECT, INSERT, UPDATE (secret, confirmed, last_step), DELETE",
     "saved_view": "SELECT, INSERT, DELETE",
     "identity_account": "SELECT",
@@ -104,6 +113,7 @@ CUSTOM = {
 FUNCTIONS = (
     "cpaas_portal_login(text)",
     "cpaas_portal_mail(text)",
+    "cpaas_invitation(bytea)",
     "cpaas_audit_event(text, text, text, text)",
 )
 #: tables without tenants' rows that the portal may read whole.

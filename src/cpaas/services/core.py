@@ -127,6 +127,7 @@ class _Core:
             queue_details=self.broker.details,
         )
         api.campaign_file_mb_max = settings.campaign_file_mb_max
+        api.portal_url = settings.console_url("portal")
         application = make_app(api, send.HANDLERS)
         application.state.door = door
         self.server = _server(settings, application, door)

@@ -8,11 +8,11 @@ import msgspec
 from litestar import Response, get, post, route
 from litestar.datastructures import State
 
-from cpaas.api import queries
 from cpaas.api.context import ApiRequest
 from cpaas.api.doors.access import Guest, NotLetInError
 from cpaas.api.doors.request import RECIPIENTS_MAX, Desk, check_url, number, plain, text_of
 from cpaas.api.problem import ProblemError
+from cpaas.billing import queries
 from cpaas.kit.log import get_logger
 from cpaas.messages.door_wish import door_url
 from cpaas.pipeline.drafts import Draft

@@ -49,6 +49,8 @@ WHAT: Final = {
     "campaign_halt": "Campaign's pause", "template": "Template",
     "template_version": "Template version", "identity": "Channel identity",
     "identity_account": "Identity's user", "twilio_credential": "Twilio credentials",
+    "team_invitation": "Invitation", "billing_details": "Billing details", "invoice": "Invoice",
+    "top_up_request": "Top-up request",
 }  # fmt: skip
 HEADING: Final = (
     "id", "time", "actor", "address", "action", "what", "row", "account", "before", "after", "note",

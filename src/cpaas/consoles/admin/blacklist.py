@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
@@ -11,9 +12,19 @@ from django.views.decorators.http import require_POST
 from cpaas.accounts import queries as accounts
 from cpaas.blacklist import change as changes
 from cpaas.blacklist import check, imports, queries
-from cpaas.consoles.shared.blacklist_form import PAGE, BlockForm, imported, row_cells
+from cpaas.blacklist.types import Entry
+from cpaas.consoles.shared.blacklist_form import (
+    FILE_PAGE,
+    PAGE,
+    BlockForm,
+    bad_rows,
+    csv_lines,
+    imported,
+    row_cells,
+)
 from cpaas.consoles.shared.fields import add_fault, text_field
 from cpaas.consoles.shared.filters import Filters, Text
+from cpaas.consoles.shared.queries import audit
 from cpaas.consoles.shared.runtime import acting, change, look
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table, cursor
@@ -30,7 +41,9 @@ class GlobalForm(BlockForm):
     )
 
 
-def blacklist(request: HttpRequest, form: GlobalForm | None = None) -> HttpResponse:
+def blacklist(
+    request: HttpRequest, form: GlobalForm | None = None, bad: Table | None = None
+) -> HttpResponse:
     """Entries of all accounts' list, or of one account's, newest first."""
     filters = Filters(
         request, "blacklist",
@@ -73,7 +86,7 @@ def blacklist(request: HttpRequest, form: GlobalForm | None = None) -> HttpRespo
     )  # fmt: skip
     page = {
         "title": "Blacklist", "filters": filters, "table": table, "fault": fault,
-        "form": form or GlobalForm(),
+        "form": form or GlobalForm(), "bad": bad,
     }  # fmt: skip
     return render(request, "admin_console/blacklist.html", page)
 
@@ -127,11 +140,37 @@ def add(request: HttpRequest) -> HttpResponse:
         return blacklist(request, form)
     if lines is not None:
         messages.success(request, imported(done))
+        if done.bad:
+            return blacklist(request, None, bad_rows(done))
     else:
         entry, is_new = done
         said = "is blocked now" if is_new else "was blocked already"
         messages.success(request, f"{entry.number} {said} ({scope}).")
     return redirect("blacklist:home")
+
+
+def file(request: HttpRequest) -> HttpResponseBase:
+    """All entries of the list shown as CSV, page by page."""
+    name = request.GET.get("account", "")
+
+    async def begin(connection: Any) -> int:
+        owner = await _owner(connection, name)
+        await audit(connection, "export", "blacklist_entry", "", f"CSV: {name.strip() or GLOBAL}")
+        return owner
+
+    try:
+        owner = change(request, begin)
+    except InputError as error:
+        messages.error(request, f"{error.what[:1].upper()}{error.what[1:]}: {error.todo}.")
+        return redirect("blacklist:home")
+
+    def page(below: int) -> list[Entry]:
+        return look(request, lambda c: queries.entries(c, owner, below=below, most=FILE_PAGE))
+
+    return StreamingHttpResponse(
+        csv_lines(page), content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="blacklist.csv"'},
+    )  # fmt: skip
 
 
 @require_POST
@@ -159,5 +198,6 @@ SCREEN = Screen(
     group="Platform",
     pages=[
         Page("", blacklist, "home"), Page("add/", add, "add"), Page("remove/", remove, "remove"),
+        Page("blacklist.csv", file, "file"),
     ],
 )  # fmt: skip

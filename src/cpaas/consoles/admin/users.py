@@ -10,7 +10,7 @@ from cpaas.accounts import editing_queries, people
 from cpaas.accounts.create import create_account
 from cpaas.accounts.editing_types import Listed, ListFilter
 from cpaas.accounts.types import NewAccount
-from cpaas.consoles.admin import user_editor
+from cpaas.consoles.admin import top_ups, user_editor, user_tax
 from cpaas.consoles.shared import cells
 from cpaas.consoles.shared.fields import add_fault, choice_field, text_field
 from cpaas.consoles.shared.filters import Choice, Filters, Text
@@ -151,6 +151,7 @@ SCREEN = Screen(
     icon="group",
     slug="users",
     group="Customers",
+    badge=top_ups.waiting,
     pages=[
         Page("", users, "home"),
         Page("add/", add, "add"),
@@ -159,5 +160,7 @@ SCREEN = Screen(
         Page("<int:account_id>/smpp/", user_editor.regenerate_smpp, "smpp"),
         Page("<int:account_id>/password/", user_editor.new_password, "password"),
         Page("<int:account_id>/money/", user_editor.book, "money"),
+        *user_tax.PAGES,
+        *top_ups.PAGES,
     ],
 )

@@ -13,19 +13,22 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from cpaas.billing import queries as money_queries
+from cpaas.billing.types import PriceRow
+from cpaas.consoles.portal import billing_papers
+from cpaas.consoles.portal.billing_papers import MAY_SET
 from cpaas.consoles.portal.core_api import call
 from cpaas.consoles.portal.dashboard import enabled
 from cpaas.consoles.shared import cells, formats, overview
 from cpaas.consoles.shared.filters import Choice, Filters, today
 from cpaas.consoles.shared.overview import Card
-from cpaas.consoles.shared.runtime import runtime
+from cpaas.consoles.shared.runtime import account_id, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table, cursor
 from cpaas.kit import money
 from cpaas.reports.statement import as_moment, micros
 
 MAY_READ: Final = frozenset({"owner", "developer", "finance", "viewer"})
-MAY_SET: Final = frozenset({"owner", "finance"})
 PAGE_ROWS: Final = 50
 FILE_PAGE_ROWS: Final = 200
 MONTHS_OFFERED: Final = 13
@@ -45,23 +48,33 @@ _UNITS: Final = {"sms": "a segment", "voice": "a started minute or a call"}
 
 
 def billing(request: HttpRequest) -> HttpResponse:
-    """The page: cards, this month's statement, the ledger, the price list."""
-    filters = _filters(request)
-    held, alert = call(request, "GET", "/v1/balance"), call(request, "GET", "/v1/balance/alert")
-    month = _month(request)
+    """The page: cards, this month's statement, the ledger, prices, invoices, top-ups."""
+    filters, account, month = _filters(request), account_id(request), _month(request)
+
+    async def work(connection: Any) -> tuple[Any, ...]:
+        return (
+            await money_queries.wallet(connection, account),
+            await money_queries.low_balance_mark(connection, account),
+            await money_queries.prices(connection, account),
+            await billing_papers.look(connection, account),
+        )
+
+    held, mark, prices, papers = look(request, work)
+    # A statement may close a month, and a page of the ledger is the API's: these two are asked.
     statement = call(request, "GET", f"/v1/statements/{month}")
     ledger = call(request, "GET", f"/v1/ledger?{urlencode(_asked(request, filters))}")
     context = {
-        "title": "Billing & Balance", "filters": filters, "away": held.status == 503,
-        "cards": _cards(held.body, alert.body, statement.body) if held.ok else [],
-        "mark": str(alert.body.get("low_balance", "")), "month": month, "months": _months(),
+        "title": "Billing & Balance", "filters": filters, "away": statement.status == 503,
+        "cards": _cards(held or (0, 0), mark, statement.body if statement.ok else {}),
+        "mark": money.show(mark), "month": month, "months": _months(),
         "statement": _statement(statement.body) if statement.ok else None,
         "statement_fault": "" if statement.ok else statement.detail,
         "table": _ledger(ledger.body, filters, first_page=not cursor(request)),
-        "prices": _prices(request), "quote": _quote(request), "to": _to(request),
+        "prices": _prices(prices), "quote": _quote(request), "to": _to(request),
         "channels": [(one, overview.CHANNEL_NAMES[one]) for one in enabled(request)],
         "channel": request.GET.get("channel", "sms"),
         "may_set": getattr(request.user, "member_role", "") in MAY_SET,
+        **billing_papers.shown(papers, runtime().settings.currency),
     }  # fmt: skip
     return render(request, "portal/billing.html", context)
 
@@ -90,21 +103,21 @@ def _amount(text: Any) -> str:
     return formats.amount(money.parse(str(text)), runtime().settings.currency)
 
 
-def _cards(held: dict[str, Any], alert: dict[str, Any], month: dict[str, Any]) -> list[Card]:
-    limit = money.parse(str(held["credit_limit"]))
-    mark = money.parse(str(alert.get("low_balance", "0")))
+def _cards(held: tuple[int, int], mark: int, month: dict[str, Any]) -> list[Card]:
+    balance, limit = held
     lines = {one["kind"]: money.parse(one["amount"]) for one in month.get("lines", [])}
     spent = -sum(lines.get(kind, 0) for kind in ("DEBIT", "RESERVE", "CAPTURE"))
     currency = runtime().settings.currency
-    low = 0 < money.parse(str(held["balance"])) < mark
+    low = 0 < balance < mark
     return [
-        Card("Balance", _amount(held["balance"]), change="low" if low else "",
+        Card("Balance", formats.amount(balance, currency), change="low" if low else "",
              tone="is-bad" if low else "",
              aside="postpaid" if limit else "prepaid: sending stops at 0"),
         Card("Credit limit", formats.amount(limit, currency),
              aside="how far below 0 the balance may go"),
-        Card("Charged this month", formats.amount(spent, currency),
-             aside=f"refunded {formats.amount(lines.get('REFUND', 0), currency)}"),
+        Card("Charged this month", formats.amount(spent, currency) if month else formats.DASH,
+             aside=f"refunded {formats.amount(lines.get('REFUND', 0), currency)}"
+             if month else "the API cannot be reached"),
         Card("Low-balance alert", formats.amount(mark, currency) if mark else formats.DASH,
              aside="posts the event balance.low" if mark else "no alert is set"),
     ]  # fmt: skip
@@ -165,33 +178,32 @@ def _entry(one: dict[str, Any]) -> Row:
     )
 
 
-def _prices(request: HttpRequest) -> Table:
-    told = call(request, "GET", "/v1/prices")
+def _prices(prices: list[PriceRow]) -> Table:
     return Table(
         columns=_PRICES,
         rows=[
             Row(
                 [
-                    overview.CHANNEL_NAMES.get(one["channel"], one["channel"]),
-                    one["category"] or cells.NOTHING,
+                    overview.CHANNEL_NAMES.get(one.channel, one.channel),
+                    one.category or cells.NOTHING,
                     _for(one),
                     cells.beside(
-                        cells.money(money.parse(one["price"])),
-                        cells.grey(_UNITS.get(one["channel"], "a message")),
+                        cells.money(one.amount_micro),
+                        cells.grey(_UNITS.get(one.channel, "a message")),
                     ),
                 ]
             )
-            for one in told.body.get("data", [])
+            for one in prices
         ],
         empty_title="No price is set",
         empty_text="Without a price nothing can be sent. Ask your operator to set one.",
     )
 
 
-def _for(one: dict[str, Any]) -> str:
-    if one["prefix"]:
-        return f"numbers that begin with +{one['prefix']}"
-    return one["country"] or "every other number"
+def _for(one: PriceRow) -> str:
+    if one.prefix:
+        return f"numbers that begin with +{one.prefix}"
+    return one.country or "every other number"
 
 
 def _to(request: HttpRequest) -> str:
@@ -282,5 +294,6 @@ SCREEN = Screen(
         Page("", billing, "home"),
         Page("alert/", alert, "alert", MAY_SET),
         Page("ledger.csv", file, "file"),
+        *billing_papers.PAGES,
     ],
 )

@@ -24,6 +24,7 @@ CALL_SECONDS_MAX: Final = 20
 KNOWN_SECONDS_MAX: Final = 5.0
 TOKENS_MAX: Final = 10_000
 _UNAUTHORIZED: Final = 401
+_MULTIPLE_CHOICES: Final = 300
 _tokens: dict[tuple[int, int], tuple[str, float]] = {}
 
 
@@ -44,6 +45,11 @@ class Answer(msgspec.Struct, frozen=True):
         return str(self.body.get("detail") or "The API did not say why.")
 
 
+_AWAY: Final = Answer(
+    503, {"detail": "The API cannot be reached now. Nothing was sent; try again."}
+)
+
+
 def call(
     request: HttpRequest, method: str, path: str, body: Any = None, *, once: str = ""
 ) -> Answer:
@@ -62,14 +68,26 @@ def call(
         time.sleep(0.05)
 
 
-def upload(request: HttpRequest, path: str, file: Any) -> Answer:
-    """A file as the body of a PUT, read as it goes. file: Django's, with `size` and `chunks`."""
+def download(request: HttpRequest, path: str) -> bytes | Answer:
+    """A file that the API makes; what it said instead, if it made none."""
+    known = call(request, "GET", "/v1/balance")  # Once it is answered, the token is known.
+    if not known.ok:
+        return known
+    token = _token(request, (account_id(request), user_id(request)))
+    status, content = _raw("GET", path, None, {"Authorization": f"Bearer {token}"})
+    return content if status < _MULTIPLE_CHOICES else _read(status, content)
+
+
+def upload(
+    request: HttpRequest, path: str, file: Any, *, method: str = "PUT",
+    kind: str = "application/octet-stream",
+) -> Answer:  # fmt: skip
+    """A file as the body, read as it goes. file: Django's, with `size` and `chunks`."""
     token = _token(request, (account_id(request), user_id(request)))
     headers = {
-        "Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream",
-        "Content-Length": str(file.size),
+        "Authorization": f"Bearer {token}", "Content-Type": kind, "Content-Length": str(file.size),
     }  # fmt: skip
-    return _exchange("PUT", path, file.chunks(), headers)
+    return _exchange(method, path, file.chunks(), headers)
 
 
 def _token(request: HttpRequest, who: tuple[int, int]) -> str:
@@ -94,17 +112,26 @@ def _call(method: str, path: str, body: Any, token: str, once: str) -> Answer:
 
 
 def _exchange(method: str, path: str, data: Any, headers: dict[str, str]) -> Answer:
+    return _read(*_raw(method, path, data, headers))
+
+
+def _read(status: int, content: bytes) -> Answer:
+    try:
+        found = msgspec.json.decode(content or b"{}")
+    except msgspec.DecodeError:
+        return _AWAY
+    return Answer(status, found if isinstance(found, dict) else {"data": found})
+
+
+def _raw(method: str, path: str, data: Any, headers: dict[str, str]) -> tuple[int, bytes]:
     settings = runtime().settings
     host = settings.reachable_host.strip("[]")
     connection = http.client.HTTPConnection(host, settings.core_port, timeout=CALL_SECONDS_MAX)
     try:
         connection.request(method, path, data, headers)
         got = connection.getresponse()
-        found = msgspec.json.decode(got.read() or b"{}")
-        return Answer(got.status, found if isinstance(found, dict) else {"data": found})
-    except (OSError, http.client.HTTPException, msgspec.DecodeError):
-        return Answer(
-            503, {"detail": "The API cannot be reached now. Nothing was sent; try again."}
-        )
+        return got.status, got.read()
+    except (OSError, http.client.HTTPException):
+        return _AWAY.status, msgspec.json.encode(_AWAY.body)
     finally:
         connection.close()

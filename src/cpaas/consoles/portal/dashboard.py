@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django.http import HttpRequest, HttpResponse
 
+from cpaas.consoles.portal import first_run
 from cpaas.consoles.shared import formats, overview
 from cpaas.consoles.shared.live import render_live
 from cpaas.consoles.shared.overview import Card
@@ -31,6 +32,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "ever": overview.channel_rows(ever, enabled(request)),
         "errors": overview.error_rows(errors),
     }
+    if not request.headers.get("HX-Request"):
+        delivered = any(one.figures.delivered for one in ever)
+        page |= first_run.checklist(request, delivered=delivered)
     return render_live(request, "portal/dashboard.html", "portal/dashboard_live.html", page)
 
 
@@ -58,5 +62,5 @@ SCREEN = Screen(
     title="Dashboard",
     icon="space_dashboard",
     slug="dashboard",
-    pages=[Page("", dashboard, "home")],
+    pages=[Page("", dashboard, "home"), *first_run.PAGES],
 )

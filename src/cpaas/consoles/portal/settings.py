@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from cpaas.accounts import check, keys, queries
 from cpaas.accounts.create import change_account
 from cpaas.accounts.types import Changes
+from cpaas.consoles.portal import team
 from cpaas.consoles.portal.core_api import Answer, call
 from cpaas.consoles.shared import cells
 from cpaas.consoles.shared.runtime import account_id, change, look, runtime
@@ -33,10 +34,10 @@ def settings(request: HttpRequest, **shown: Any) -> HttpResponse:
         return (
             await queries.api_keys(connection, account),
             await queries.access(connection, account),
-            await queries.team(connection, account),
+            await team.look(connection, account),
         )
 
-    found, access, team = look(request, work)
+    found, access, people = look(request, work)
     hook = call(request, "GET", "/v1/webhook")
     told = call(request, "GET", f"/v1/webhook/deliveries?limit={ATTEMPTS_SHOWN}")
     here = runtime().settings
@@ -44,7 +45,9 @@ def settings(request: HttpRequest, **shown: Any) -> HttpResponse:
         "title": "Settings & API Keys", "keys": found, "allowed_ips": "\n".join(access.allowed_ips),
         "system_id": access.system_id, "smpp_active": access.smpp_active,
         "smpp_address": f"{here.reachable_host}:{here.smpp_port}",
-        "api_url": here.url(here.core_port), "team": team,
+        "api_url": here.url(here.core_port), **people,
+        "sends_mail": bool(here.smtp_url),
+        "is_owner": getattr(request.user, "member_role", "") in team.OWNERS,
         "webhook": hook.body if hook.ok else {}, "api_away": hook.status == 503,
         "deliveries": _deliveries(told.body.get("data") or []), **shown,
     }  # fmt: skip
@@ -171,5 +174,6 @@ SCREEN = Screen(
         Page("webhook/", webhook, "webhook"),
         Page("webhook/test/", webhook_test, "webhook_test"),
         Page("webhook/replay/<str:delivery_id>/", replay, "replay"),
+        *team.PAGES,
     ],
 )

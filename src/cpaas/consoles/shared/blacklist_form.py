@@ -1,19 +1,26 @@
 """What both consoles' blacklists share: the form, the upload, the rows."""
 
+import csv
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from unfold.widgets import INPUT_CLASSES
 
-from cpaas.blacklist.types import Entry, Imported
+from cpaas.blacklist.types import BadRow, Entry, Imported
 from cpaas.consoles.shared import cells
 from cpaas.consoles.shared.fields import choice_field, text_field
 from cpaas.consoles.shared.overview import CHANNEL_NAMES
-from cpaas.consoles.shared.table import Cell
+from cpaas.consoles.shared.table import Cell, Column, Row, Table
 from cpaas.kit.errors import InputError
 from cpaas.kit.textfile import decoded
 
 UPLOAD_BYTES_MAX = 10 * 1024 * 1024
 PAGE = 50
+#: entries that a download reads at once.
+FILE_PAGE = 2_000
 
 
 class BlockForm(forms.Form):
@@ -61,6 +68,43 @@ def imported(done: Imported) -> str:
     """What an upload did, in a sentence."""
     said = f"{done.added:,} numbers blocked, {done.known:,} were blocked before."
     if done.rejected:
-        first = "; ".join(f"row {bad.row}: {bad.reason}" for bad in done.bad[:3])
-        said += f" {done.rejected:,} rows are no numbers and were left out ({first})."
+        said += f" {done.rejected:,} rows are no numbers and were left out: they are named below."
     return said
+
+
+def bad_rows(done: Imported) -> Table | None:
+    """The rows that were left out, the first hundred, each with its reason; None without any."""
+    if not done.bad:
+        return None
+    return Table(
+        columns=[Column("Row", right=True), Column("Value", wide=True), Column("Why")],
+        rows=[_bad(one) for one in done.bad],
+    )
+
+
+def _bad(one: BadRow) -> Row:
+    return Row([str(one.row), cells.mono(one.value[:60]), one.reason])
+
+
+def csv_lines(page: Callable[[int], list[Entry]]) -> Iterator[str]:
+    """A CSV of all entries, newest first, that can be uploaded again; `page` reads below an id."""
+    yield _csv("number", "reason", "channel", "source", "since")
+    below = 2**63 - 1
+    while True:
+        found = page(below)
+        for one in found:
+            yield _csv(
+                one.number, one.reason, one.channel, one.source,
+                f"{datetime.fromtimestamp(one.created_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            )  # fmt: skip
+        if len(found) < FILE_PAGE:
+            return
+        below = found[-1].id
+
+
+def _csv(number: str, *values: str) -> str:
+    written = io.StringIO()
+    # A leading = + - @ would be a formula to a spreadsheet; a number's plus is none.
+    safe = [f"'{one}" if one[:1] in "=+-@\t" and one else one for one in values]
+    csv.writer(written).writerow([number, *safe])
+    return written.getvalue()

@@ -29,6 +29,12 @@ from cpaas.schema.models.identities import (
     MediaUpload,
 )
 from cpaas.schema.models.inbound import InboundKeyword, InboundNumber, InboundPart
+from cpaas.schema.models.invoices import (
+    BillingDetails,
+    Invoice,
+    InvoiceSeries,
+    TopUpRequest,
+)
 from cpaas.schema.models.messages import (
     HeldMessage,
     InboundMessage,
@@ -67,6 +73,7 @@ from cpaas.schema.models.routing import (
     StrategyMember,
 )
 from cpaas.schema.models.smpp import SmppBind, SmppPart, SmppReceipt
+from cpaas.schema.models.team import TeamInvitation
 from cpaas.schema.models.templates import Template, TemplateEvent, TemplateVersion
 from cpaas.schema.models.traffic import (
     CounterMinute,
@@ -143,4 +150,5 @@ __all__ += [
     "CampaignHalt", "CampaignRow",
 ]  # fmt: skip
 __all__ += ["Conversation", "Identity", "IdentityAccount", "MediaFile", "MediaUpload"]
+__all__ += ["BillingDetails", "Invoice", "InvoiceSeries", "TeamInvitation", "TopUpRequest"]
 __all__ += ["Template", "TemplateEvent", "TemplateVersion"]

@@ -118,3 +118,11 @@ SET search_path = public, pg_temp AS $$
     SELECT u.id, u.account_id FROM app_user u
     WHERE lower(u.email) = lower(address) AND u.email <> '' AND u.role = 'USER' AND u.is_active LIMIT 5
 $$;
+
+-- Whose invitation a link is, before any account is known: by the digest of what the link holds.
+CREATE OR REPLACE FUNCTION cpaas_invitation(token_digest bytea)
+RETURNS TABLE (id bigint, account_id bigint) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+    SELECT i.id, i.account_id FROM team_invitation i WHERE i.digest = token_digest
+      AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now()
+$$;
