@@ -5,7 +5,6 @@ The server starts when the first test needs it, so that pure unit tests stay ins
 
 import fcntl
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -36,7 +35,7 @@ _KEEPERS: list[subprocess.Popen[bytes]] = []
 def postgres() -> str:
     """DSN of the run's server; its database is the template, so do not stay connected to it."""
     watched = memory.runner_pid()
-    folder = Path(tempfile.gettempdir()) / f"cpaas-test-{os.getuid()}-{watched}"
+    folder = Path(tempfile.gettempdir()) / f"cpaas-test-{memory.run_name()}"
     # Passable for the user that the server drops to when the tests run as root.
     folder.mkdir(mode=0o711, exist_ok=True)
     with (folder / "lock").open("w") as lock:

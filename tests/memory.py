@@ -30,6 +30,12 @@ def runner_pid() -> int:
     return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 
 
+def run_name() -> str:
+    """What no other run on this machine is called, not even a later one of the same number."""
+    pid = runner_pid()
+    return f"{os.getuid()}-{pid}-{int(psutil.Process(pid).create_time())}"
+
+
 def folder(prefix: str, owner: int | None = None) -> Path:
     """A new folder there, passable for a database's own user.
 

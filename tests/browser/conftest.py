@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import memory
 from tests.browser.console import Copy, Visitor
 from tests.journeys.platform import ALL_CHANNELS, Platform, is_free
 from tests.parts import require
@@ -37,8 +38,7 @@ def copy(postgres: str) -> Iterator[Copy]:
     """The running copy; the first worker starts it, the last one stops it."""
     require("playwright")
     require("chromium")
-    runner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    folder = Path(tempfile.gettempdir()) / f"cpaas-browser-{os.getuid()}-{runner}"
+    folder = Path(tempfile.gettempdir()) / f"cpaas-browser-{memory.run_name()}"
     folder.mkdir(exist_ok=True)
     state = folder / "state.json"
     with (folder / "lock").open("w") as lock:
