@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
+from tests.bearerbox import PORT, bearerbox
 from tests.journeys.platform import ROOT, until
 from tests.parts import require
 
@@ -107,12 +108,12 @@ class NodeSmsc:
 
 
 @contextmanager
-def drive_smpp(port: int, box_port: int, folder: Path) -> Iterator[Path]:
+def drive_smpp(port: int, folder: Path) -> Iterator[Path]:
     """Kannel's SMPP test server; yields its log, in which each text stands."""
     require("kannel-extras")
     configuration = folder / "drive.conf"
     configuration.write_text(
-        f"group = core\nadmin-port = {port + 1}\nadmin-password = x\nsmsbox-port = {box_port}\n\n"
+        f"group = core\nadmin-port = {port + 1}\nadmin-password = x\nsmsbox-port = {PORT}\n\n"
         f"group = smsc\nsmsc = smpp\nhost = 127.0.0.1\nport = {port}\n"
         "smsc-username = me\nsmsc-password = secret\nsystem-type = VMA\n"
     )
@@ -122,8 +123,10 @@ def drive_smpp(port: int, box_port: int, folder: Path) -> Iterator[Path]:
             [DRIVE_SMPP, "-v", "0", "-p", str(port), "-m", "1000", "-c", str(configuration)],
             stdout=out, stderr=out, cwd=folder,
         )  # fmt: skip
+    box = bearerbox()
     try:
         yield log
     finally:
         process.kill()
         process.wait()
+        box.close()

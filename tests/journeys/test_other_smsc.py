@@ -88,8 +88,8 @@ def test_kannels_smsc_gets_the_texts(
 ) -> None:
     """drive_smpp knows no receipts and gives no ids: it shows the submit, bind and texts."""
     key, _ = customer
-    port, box = free_port(), free_port()
-    with drive_smpp(port, box, tmp_path) as log:
+    port = free_port()
+    with drive_smpp(port, tmp_path) as log:
         bare.cpaas(
             "route", "create", "kannel", "--channel", "sms", "--host", "127.0.0.1", "--port",
             str(port), "--system-id", "me", "--password", "secret", "--bind-type", "tx",

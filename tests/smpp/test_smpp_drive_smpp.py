@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.bearerbox import PORT, bearerbox
 from tests.parts import require
 from tests.postgres_keeper import free_port
 from tests.smpp.smpp_ends import Pair, until
@@ -28,21 +29,14 @@ system-type = "VMA"
 """
 
 
-async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Stands where drive_smpp wants a bearerbox: it only needs to connect."""
-    while await reader.read(4_096):
-        pass
-    writer.close()
-
-
 @pytest.mark.slow
 async def test_drive_smpp_as_smsc(pair: Pair, tmp_path: Path) -> None:
     require("kannel-extras")
     pair.port = free_port()
-    box = await asyncio.start_server(ignore, "127.0.0.1", 0)
-    ports = {"admin": free_port(), "box": box.sockets[0].getsockname()[1], "smsc": pair.port}
+    ports = {"admin": free_port(), "box": PORT, "smsc": pair.port}
     (tmp_path / "drive.conf").write_text(CONFIGURATION.format(**ports))
     arguments = ["-p", str(pair.port), "-m", str(MESSAGES), "-c", str(tmp_path / "drive.conf")]
+    box = bearerbox()
     with (tmp_path / "drive.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             DRIVE_SMPP, *arguments, stdout=log, stderr=log, cwd=tmp_path
