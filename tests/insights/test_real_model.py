@@ -1,4 +1,4 @@
-"""The whole of AI Assist with a real small language model behind Ollama's protocol.
+"""AI Assist and AI insights with a real small language model behind Ollama's protocol.
 
 Asserts that it fits together, never that the model is wise: it has 135 million parameters.
 """
@@ -15,6 +15,7 @@ from tests.insights.ollama_server import ollama
 from tests.parts import require
 
 from cpaas.insights.model import Model, ModelError
+from cpaas.insights.words import Answer, Fact, checked, word
 from cpaas.templates import assist
 from cpaas.templates.types import Content, NewTemplate
 
@@ -75,3 +76,36 @@ def drafted(host: str, new: NewTemplate, wish: str) -> str:
         return assist.draft(Model(host, "smollm2", seconds=120), new, wish).body
     except ModelError as error:
         return str(error)
+
+
+FACTS = [
+    Fact(
+        "f0",
+        "Route smpp1: fewer arrive than usual. 61.0% of 800 ended messages were delivered over it"
+        " today; over the last 7 days it was 95.2%.",
+        ["See the messages", "Test the route"],
+    )
+]
+
+
+def test_a_real_models_insights_carry_the_findings_figures_or_are_thrown_away(host: str) -> None:
+    heard: list[Answer] = []
+
+    class Listening(Model):
+        """The same model; what it says is heard before it is judged."""
+
+        def ask(self, instructions: str, question: str, wanted: type[Any]) -> Any:
+            heard.append(super().ask(instructions, question, wanted))
+            return heard[-1]
+
+    try:
+        told = word(Listening(host, "smollm2", seconds=120), FACTS)
+    except ModelError as error:
+        # It said something that is no answer: the findings are shown without it.
+        assert "cannot be used" in str(error) or "said too much" in str(error)
+        return
+    assert told == checked(heard[0], FACTS)
+    for one in told:
+        assert one.finding == "f0"
+        assert any(figure in one.sentence for figure in ("61.0", "800", "7", "95.2"))
+        assert one.action in ("", *FACTS[0].actions)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cpaas.campaigns.types import Campaign, Content, Counts, Mapping, Pace
+from cpaas.campaigns.types import Campaign, Content, Counts, Mapping, Pace, Wanted
 from cpaas.pipeline.drafts import Author
 
 #: a process that says nothing for so long is dead, and another goes on.
@@ -70,12 +70,20 @@ async def account_of(connection: Any, campaign_id: int) -> tuple[int, str] | Non
     return None if row is None else (row[0], row[1])
 
 
-async def newest_of_all(connection: Any, *, below: int, limit: int) -> list[tuple[str, Campaign]]:
+async def newest_of_all(
+    connection: Any, wanted: Wanted, *, below: int, limit: int
+) -> list[tuple[str, Campaign]]:
     """(account's name, campaign) of every account, without test campaigns, newest first."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS}, (SELECT name FROM account a WHERE a.id = account_id)"
-        " FROM campaign WHERE id < $1 AND NOT is_test ORDER BY id DESC LIMIT $2",
-        below, limit,
+        f"""SELECT {_COLUMNS}, (SELECT name FROM account a WHERE a.id = account_id)
+            FROM campaign WHERE id < $1 AND NOT is_test
+              AND ($3::bigint = 0 OR account_id = $3) AND ($4 = '' OR status = $4)
+              AND ($5 = '' OR channel = $5) AND ($6 = '' OR strpos(lower(name), lower($6)) > 0)
+              AND created_at >= to_timestamp($7::bigint / 1000000)
+              AND created_at < to_timestamp($8::bigint / 1000000)
+            ORDER BY id DESC LIMIT $2""",
+        below, limit, wanted.account_id, wanted.status, wanted.channel, wanted.text,
+        wanted.from_us, wanted.to_us,
     )  # fmt: skip
     return [(row[-1] or "", _campaign(row[:-1])) for row in map(tuple, rows)]
 

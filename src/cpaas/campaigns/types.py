@@ -132,6 +132,18 @@ class Campaign(msgspec.Struct, frozen=True):
         return [name for at, name in enumerate(self.columns) if at != self.number_column]
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which campaigns a list is to show: made from … until before … (Unix microseconds)."""
+
+    from_us: int
+    to_us: int
+    account_id: int = 0
+    status: str = ""
+    channel: str = ""
+    #: a part of the name.
+    text: str = ""
+
+
 class Row(msgspec.Struct, frozen=True):
     """A row that can be sent to."""
 

@@ -7,10 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from cpaas.accounts.editing_queries import all_names
 from cpaas.campaigns import control, queries
-from cpaas.campaigns.types import Campaign, Counts
+from cpaas.campaigns.types import STATUSES, Campaign, Counts, Wanted
 from cpaas.consoles.shared import campaigns as shown
 from cpaas.consoles.shared import cells
+from cpaas.consoles.shared.filters import Choice, Filters, Text
 from cpaas.consoles.shared.live import render_live
 from cpaas.consoles.shared.overview import CHANNEL_NAMES
 from cpaas.consoles.shared.runtime import change, look
@@ -24,21 +26,44 @@ _HIGHEST = 2**63 - 1
 def campaigns(request: HttpRequest) -> HttpResponse:
     """The list; its figures refresh themselves."""
     after = cursor(request)
-    below = int(after) if after.isdecimal() else _HIGHEST
+    below = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else _HIGHEST
+    filters = _filters(request)
+    wanted = Wanted(
+        from_us=filters.days.from_us, to_us=filters.days.to_us,
+        account_id=int(filters["account"] or 0), status=filters["status"],
+        channel=filters["channel"], text=filters["q"],
+    )  # fmt: skip
 
     async def work(connection: Any) -> tuple[list[tuple[str, Campaign]], dict[int, Counts]]:
-        found = await queries.newest_of_all(connection, below=below, limit=PAGE_ROWS + 1)
+        found = await queries.newest_of_all(connection, wanted, below=below, limit=PAGE_ROWS + 1)
         ids = [one.id for _, one in found]
         return found, await queries.counts(connection, ids)
 
     found, counts = look(request, work)
-    page = {"title": "Campaigns", "table": _table(found, counts, first=not after)}
+    table = _table(found, counts, filters, first=not after)
+    page = {"title": "Campaigns", "filters": filters, "table": table}
     return render_live(
         request, "admin_console/campaigns.html", "admin_console/campaigns_live.html", page
     )
 
 
-def _table(found: list[tuple[str, Campaign]], counts: dict[int, Counts], *, first: bool) -> Table:
+def _filters(request: HttpRequest) -> Filters:
+    names = [(str(number), name) for number, name in look(request, all_names)]
+    return Filters(
+        request, "campaigns",
+        [
+            Text("q", "Search", "Campaign name"),
+            Choice("account", "Account", (("", "All accounts"), *names)),
+            Choice("channel", "Channel", (("", "All channels"), *CHANNEL_NAMES.items())),
+            Choice("status", "Status", (("", "Any status"), *((one, one) for one in STATUSES))),
+        ],
+        usual_days="30d",
+    )  # fmt: skip
+
+
+def _table(
+    found: list[tuple[str, Campaign]], counts: dict[int, Counts], filters: Filters, *, first: bool
+) -> Table:
     page = found[:PAGE_ROWS]
     return Table(
         columns=[
@@ -49,6 +74,7 @@ def _table(found: list[tuple[str, Campaign]], counts: dict[int, Counts], *, firs
         rows=[_row(name, one, counts.get(one.id, Counts())) for name, one in page],
         next_cursor=str(page[-1][1].id) if len(found) > PAGE_ROWS else "",
         first_page=first,
+        query=filters.query,
         empty_title="No campaigns yet",
         empty_text="What users send to the rows of a file stands here, with live progress.",
     )  # fmt: skip

@@ -104,12 +104,13 @@ class Filters:
 
     def __init__(
         self, request: HttpRequest, screen: str, fields: Sequence[Text | Choice], *,
-        with_days: bool = True, given: QueryDict | None = None,
+        with_days: bool = True, usual_days: str = TODAY, given: QueryDict | None = None,
     ) -> None:  # fmt: skip
-        """`given`: where the filters stand, if not in the address."""
+        """`given`: where the filters stand, if not in the address; `usual_days`: unless asked."""
         self._request = request
         self.screen = screen
         self.with_days = with_days
+        self._usual_days = usual_days
         given = request.GET if given is None else given
         self.values: dict[str, str] = {}
         self.fields: list[dict[str, Any]] = []
@@ -119,7 +120,7 @@ class Filters:
                 value = ""
             self.values[field.name] = value
             self.fields.append({"field": field, "value": value})
-        self.days = days(given.get("days", TODAY), given.get("from", ""), given.get("to", ""))
+        self.days = days(given.get("days", usual_days), given.get("from", ""), given.get("to", ""))
         self.presets = PRESETS
 
     def __getitem__(self, name: str) -> str:
@@ -143,13 +144,15 @@ class Filters:
     @property
     def active(self) -> bool:
         """Whether anything is filtered at all."""
-        return any(self.values.values()) or (self.with_days and self.days.preset != TODAY)
+        return any(self.values.values()) or (
+            self.with_days and self.days.preset != self._usual_days
+        )
 
     @property
     def query(self) -> str:
         """The filters as the address holds them, without the page."""
         kept = {name: value for name, value in self.values.items() if value}
-        if self.with_days and self.days.preset != TODAY:
+        if self.with_days and self.days.preset != self._usual_days:
             kept["days"] = self.days.preset
             if self.days.preset == "custom":
                 kept |= {"from": self.days.first.isoformat(), "to": self.days.last.isoformat()}
