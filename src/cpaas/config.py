@@ -153,8 +153,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: Annotated[
         str,
         Doc(
-            "Mail server for forgotten passwords: smtp:// (with port 587: STARTTLS) or smtps://, "
-            "with user and password if it wants them; empty: no mail is sent."
+            "Mail server: smtp:// (with port 587: STARTTLS) or smtps://, "
+            "with user and password if it wants them; empty: the dashboard's Settings name it."
         ),
     ] = ""
     mail_from: Annotated[str, Doc("Sender of the platform's mail.", unit="address")] = (
@@ -216,8 +216,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: Annotated[
         int,
         Doc(
-            "Age at which a day of messages is dropped, once all of it is final; at least 7, "
-            "0 keeps all for ever. The platform setting retention_days goes before it.",
+            "Age at which a day of final messages is dropped; at least 7, 0 keeps all for ever.",
             unit="days",
             minimum=0,
         ),
@@ -331,19 +330,24 @@ PORTS: tuple[Option, ...] = tuple(option for option in OPTIONS if option.unit ==
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Parses the environment, then the file for what the environment leaves out."""
-    given: dict[str, tuple[str, Any]] = {}
+    chosen, known = _given(environ), {option.name: option for option in OPTIONS}
+    return _finish({name: parse(known[name], *chosen[name]) for name in chosen})
+
+
+def given(environ: Mapping[str, str]) -> frozenset[str]:
+    """The options that the environment or the file sets to anything."""
+    return frozenset(name for name, (_, value) in _given(environ).items() if value != "")
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    found: dict[str, tuple[str, Any]] = {}
     for option in OPTIONS:
         if option.env in environ:
-            given[option.name] = (option.env, environ[option.env])
+            found[option.name] = (option.env, environ[option.env])
     file = _file(environ)
     for name, value in _read_file(file, required="CPAAS_CONFIG" in environ).items():
-        given.setdefault(name, (f"{name} in {file}", value))
-    values = {
-        option.name: parse(option, *given[option.name])
-        for option in OPTIONS
-        if option.name in given
-    }
-    return _finish(values)
+        found.setdefault(name, (f"{name} in {file}", value))
+    return found
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

@@ -62,7 +62,7 @@ def test_what_could_not_be_worked(copy: Copy, visit: Visit) -> None:
     board = visit("admin").log_in(copy.admin("mender"))
     page = board.page
     board.go("/monitoring/")
-    page.get_by_role("link", name="Dead letters").click()
+    page.get_by_role("link", name="Dead letters", exact=True).click()
     row = page.locator("tbody tr", has_text="unreadable")
     row.wait_for()
     board.check()

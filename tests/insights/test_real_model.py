@@ -3,6 +3,7 @@
 Asserts that it fits together, never that the model is wise: it has 135 million parameters.
 """
 
+import contextlib
 import importlib
 import importlib.util
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from tests.insights.ollama_server import ollama
 from tests.parts import require
 
 from cpaas.insights.model import Model, ModelError
-from cpaas.insights.words import Answer, Fact, checked, word
+from cpaas.insights.words import Answer, Fact, Worded, checked, word
 from cpaas.templates import assist
 from cpaas.templates.types import Content, NewTemplate
 
@@ -98,11 +99,11 @@ def test_a_real_models_insights_carry_the_findings_figures_or_are_thrown_away(ho
             heard.append(super().ask(instructions, question, wanted))
             return heard[-1]
 
-    try:
+    told: list[Worded] = []
+    # Where it says what is no answer at all, the findings are shown without it.
+    with contextlib.suppress(ModelError):
         told = word(Listening(host, "smollm2", seconds=120), FACTS)
-    except ModelError as error:
-        # It said something that is no answer: the findings are shown without it.
-        assert "cannot be used" in str(error) or "said too much" in str(error)
+    if not heard:
         return
     assert told == checked(heard[0], FACTS)
     for one in told:

@@ -12,6 +12,7 @@ from tests.pipeline.world import data_plane_pool, snapshot
 from cpaas.kit.ids import IdMaker
 from cpaas.pipeline import retention_queries as queries
 from cpaas.pipeline.retention import DAYS_MIN, days_kept, drop_old_days
+from cpaas.pipeline.text_retention import take_out_old_texts
 from cpaas.schema.partitioned import PARTITIONED
 
 DAYS = (40, 39, 38)
@@ -118,3 +119,25 @@ async def test_one_process_at_a_time(pool: Any) -> None:
         assert await drop_old_days(pool, 20, NOW_US) == []
         await queries.unlock(other)
     assert len(await drop_old_days(pool, 20, NOW_US)) == 3
+
+
+async def test_old_texts_are_taken_out_once_and_nothing_else(pool: Any) -> None:
+    old, waits, kept = [
+        await message(pool, ago, status)
+        for ago, status in ((40, "DELIVERED"), (39, "QUEUED"), (38, "DELIVERED"))
+    ]
+    await pool.execute("UPDATE message SET body = 'hello', content = '{\"a\": 1}'")
+    assert await take_out_old_texts(pool, 0, NOW_US) == []
+    assert await take_out_old_texts(pool, 37, NOW_US) == [day(40)]
+    rows = await pool.fetch("SELECT id, body, content, status FROM message")
+    found = {row["id"]: (row["body"], row["content"]) for row in rows}
+    assert found[old] == ("", None)
+    assert found[waits] == found[kept] == ("hello", {"a": 1})
+    await pool.execute("UPDATE message SET status = 'DELIVERED' WHERE id = $1", waits)
+    assert await take_out_old_texts(pool, 37, NOW_US) == [day(39), day(38)]
+    assert await take_out_old_texts(pool, 37, NOW_US) == []
+    assert await pool.fetchval("SELECT count(*) FROM message WHERE body = 'hello'") == 0
+    assert await pool.fetchval("SELECT count(*) FROM message") == 3
+    assert await pool.fetchval(
+        "SELECT count(*) FROM audit_log WHERE action = 'texts taken out'"
+    ) == 3  # fmt: skip

@@ -39,7 +39,7 @@ class Api:
         self.snapshots = snapshots
         self.keyring = keyring
         self.guard = guard
-        self.currency = currency
+        self._currency = currency
         self.instance_id = instance_id
         self.trusted = trusted
         self.queue_details = queue_details
@@ -47,6 +47,11 @@ class Api:
         self.campaign_file_mb_max = 512
         #: where people log in; invitations lead there.
         self.portal_url = ""
+
+    @property
+    def currency(self) -> str:
+        """The platform's currency as it is now."""
+        return str(self.snapshots.current.settings.get("currency") or self._currency)
 
     @staticmethod
     def now_us() -> int:

@@ -289,7 +289,7 @@ class Door:
             message.segments,
             message.encoding,
             _price(message.price_micro),
-            self._currency,
+            str(self._snapshots.current.settings.get("currency") or self._currency),
             message.reference or None,
             iso(message.created_us),
         )

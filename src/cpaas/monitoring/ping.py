@@ -4,13 +4,16 @@ import http.client
 import socket
 import time
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
+from cpaas.config import Settings
 from cpaas.monitoring.types import Watched
 
 SECONDS_MAX: Final = 1.0
 _OK: Final = 200
+_AMQP_PORT: Final = 5672
 
 
 class Pinged(msgspec.Struct, frozen=True):
@@ -45,3 +48,11 @@ def knock(host: str, port: int) -> Pinged:
     except OSError as error:
         return Pinged(False, 0, f"{type(error).__name__}: {error}"[:120])
     return Pinged(True, (time.perf_counter() - begun) * 1000)
+
+
+def knock_broker(settings: Settings) -> Pinged | None:
+    """RabbitMQ, where it carries the queues; None: they lie in PostgreSQL."""
+    if settings.amqp_url:
+        parts = urlsplit(settings.amqp_url)
+        return knock(parts.hostname or "127.0.0.1", parts.port or _AMQP_PORT)
+    return knock("127.0.0.1", settings.rabbitmq_port) if settings.rabbitmq else None

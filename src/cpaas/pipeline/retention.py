@@ -15,6 +15,7 @@ from cpaas.db.trouble import is_passing
 from cpaas.kit.log import get_logger
 from cpaas.messages.statuses import FINAL
 from cpaas.pipeline import retention_queries as queries
+from cpaas.pipeline.text_retention import take_out_old_texts, text_days
 from cpaas.snapshot.types import Snapshot
 
 LOOK_SECONDS: Final = 3600.0
@@ -31,6 +32,7 @@ async def run_retention(
     while True:
         try:
             await drop_old_days(pool, days_kept(snapshot()), clock_us())
+            await take_out_old_texts(pool, text_days(snapshot()), clock_us())
         except Exception as error:  # noqa: BLE001 - it is tried again, and the log has it
             if is_passing(error):
                 _log.warning("retention_waits_for_the_database", error=repr(error))

@@ -90,6 +90,44 @@ async def drop(connection: Any, partition: Partition) -> None:
     await connection.execute(f"DROP TABLE {_checked(partition.name)}")
 
 
+async def empty_texts(connection: Any, partition: Partition, most: int = 5_000) -> int:
+    """Takes text and content out of some messages of a day; 0 when none has any left."""
+    name = _checked(partition.name)
+    done = await connection.execute(
+        f"""UPDATE {name} SET body = '', content = NULL, fallback = NULL
+            WHERE ctid = ANY (ARRAY(SELECT ctid FROM {name}
+                WHERE body <> '' OR content IS NOT NULL OR fallback IS NOT NULL LIMIT $1))""",
+        most, timeout=DETACH_SECONDS_MAX,
+    )  # fmt: skip
+    return int(done.removeprefix("UPDATE "))
+
+
+async def empty_replies(connection: Any, day: str) -> None:
+    """Takes the text out of the replies that came until the end of a day."""
+    await connection.execute(
+        "UPDATE inbound_message SET body = '', content = NULL"
+        " WHERE received_at < $1::text::date + 1 AND (body <> '' OR content IS NOT NULL)",
+        day, timeout=DETACH_SECONDS_MAX,
+    )  # fmt: skip
+
+
+async def texts_out_until(connection: Any) -> str:
+    """The newest day (YYYYMMDD) without texts; "" before the first."""
+    found = await connection.fetchval(
+        "SELECT value #>> '{}' FROM platform_setting WHERE name = 'texts_out_until'"
+    )
+    return str(found or "")
+
+
+async def note_texts_out(connection: Any, day: str) -> None:
+    """Remembers it."""
+    await connection.execute(
+        "INSERT INTO platform_setting (name, value) VALUES ('texts_out_until', to_jsonb($1::text))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now()",
+        day,
+    )
+
+
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name} is no day's table")

@@ -9,6 +9,7 @@ from cpaas.reports.statement import as_id, as_moment
 
 #: a process that says nothing for so long is dead, and another goes on.
 LEASE_SECONDS: Final = 60
+DAYS_KEPT: Final = 7
 TRIES_MAX: Final = 3
 _COLUMNS: Final = (
     "id, account_id, kind, format, filters, actor, status, rows, percent, blob_id, error,"
@@ -195,3 +196,11 @@ async def zone(connection: Any) -> str:
     """The platform's zone if the operator set one."""
     value = await connection.fetchval("SELECT value FROM platform_setting WHERE name = 'timezone'")
     return str(value or "")
+
+
+async def days_kept(connection: Any) -> int:
+    """How long a finished file stays, unless the operator says otherwise a week."""
+    found = await connection.fetchval(
+        "SELECT (value #>> '{}')::int FROM platform_setting WHERE name = 'export_days'"
+    )
+    return int(found or DAYS_KEPT)

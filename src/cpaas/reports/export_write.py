@@ -27,7 +27,6 @@ from cpaas.reports.export_rows import MessageRows, Names, SummaryRows
 from cpaas.reports.export_sheets import Sheets
 from cpaas.reports.export_types import Job
 
-KEPT_SECONDS: Final = 7 * 24 * 3600
 #: what a restart of the database ends; the export is taken up again.
 INTERRUPTED: Final = 75
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
@@ -64,7 +63,8 @@ async def write(pool: Any, export_id: int, zone: str) -> None:
 
 async def _complete(connection: Any, job: Job, blob_id: int, rows: int) -> None:
     """In the transaction that writes the last bytes, so that none are written twice."""
-    await blobs.complete(connection, job.account_id, blob_id, KEPT_SECONDS)
+    days = await queries.days_kept(connection)
+    await blobs.complete(connection, job.account_id, blob_id, days * 24 * 3600)
     await queries.finish(connection, job.id, "READY", rows=rows)
 
 

@@ -52,6 +52,7 @@ AUDITED_REQUESTS = {"export_job": "id", "campaign": "id"}
 AUDITED_COLUMNS = {
     "wallet": ("account_id", "credit_limit_micro, low_balance_micro"),
     "campaign": ("id", "status, name, channel, content, pace, mapping, blob_id"),
+    "alert": ("id", "acknowledged_at"),
 }
 #: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
 EXTERNAL = {"queue_item": "payload", "dead_letter": "payload", "blob_chunk": "data"}

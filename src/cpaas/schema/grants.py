@@ -103,6 +103,8 @@ CUSTOM = {
         "SELECT, INSERT, UPDATE, DELETE",
         f"session_key = nullif(current_setting('app.session', true), '') OR {OWN}",
     ),
+    # A mail of the portal's, such as a link for a new password: written, never read.
+    "notice": ("INSERT (kind, recipient, subject, body)", "kind = 'mail'"),
     # The portal's process makes itself known like any other, and sees no other's row.
     "service_instance": (
         "SELECT, INSERT, UPDATE (heartbeat_at, stopped_at, details)",
@@ -115,6 +117,8 @@ FUNCTIONS = (
     "cpaas_portal_mail(text)",
     "cpaas_invitation(bytea)",
     "cpaas_audit_event(text, text, text, text)",
+    "cpaas_portal_settings()",
+    "cpaas_portal_logo()",
 )
 #: tables without tenants' rows that the portal may read whole.
 SHARED: dict[str, str] = {}

@@ -6,6 +6,7 @@ Command line, supervisor and dashboards all read this one table.
 import msgspec
 
 from cpaas.config import OPTIONS, Settings
+from cpaas.monitoring.types import Watched
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,3 +173,8 @@ def url(name: str, settings: Settings) -> str | None:
     if service.console:
         return settings.console_url(name.removeprefix("cpaas-"))
     return settings.url(ports(service, settings)[0][1])
+
+
+def watched(settings: Settings) -> tuple[Watched, ...]:
+    """Every service that these settings run, as its page of health is asked."""
+    return tuple(Watched(one.name, *health(one, settings)) for one in active(settings))

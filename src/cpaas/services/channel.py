@@ -8,6 +8,7 @@ registry and, for test keys, a carrier built in.
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Final
@@ -18,7 +19,7 @@ from cpaas.broker.topology import revoke_queue, submit_queue, unreceipted_queue
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.channels.base import Hearing, TemplateNotice, Tools
 from cpaas.channels.registry import CHANNELS
-from cpaas.config import Settings
+from cpaas.config import Settings, given
 from cpaas.db.pool import create_pool
 from cpaas.gateway import callbacks
 from cpaas.gateway.host import Host
@@ -288,7 +289,7 @@ async def _parts(
             stack.callback(pool.terminate)
             pools.append(pool)
         defaults = {"currency": settings.currency, "timezone": settings.timezone}
-        holder = SnapshotHolder(settings.dsn(), defaults=defaults)
+        holder = SnapshotHolder(settings.dsn(), defaults=defaults, fixed=given(os.environ))
         await holder.start()
         stack.push_async_callback(holder.stop)
         carrier = spec.carrier(settings)

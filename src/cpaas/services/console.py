@@ -5,15 +5,17 @@ worker, so that nothing else of the platform imports it.
 """
 
 import importlib
+import os
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
 
-from cpaas.config import Settings
+from cpaas.alerts.watch import Watcher
+from cpaas.config import Settings, given
 from cpaas.consoles.shared.database import Database
+from cpaas.consoles.shared.follow import Followed
 from cpaas.kit.log import get_logger
 from cpaas.kit.secrets import Keyring
-from cpaas.monitoring.types import Watched
 from cpaas.services import catalogue
 from cpaas.services.instance import registered
 
@@ -62,19 +64,18 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self._database = database
         database.hold(registered(database.pool, f"cpaas-{name}", self._port))
         keyring = Keyring.load_or_make(settings.console_keyring(name))
+        followed = Followed(dsn, settings, given(os.environ), portal=name == "portal")
+        database.hold(followed.following())
+        watched = catalogue.watched(settings)
+        if name == "admin":
+            watcher = Watcher(settings, given(os.environ), watched, database.pool)
+            database.hold(watcher.running())
         module = importlib.import_module(f"cpaas.consoles.{name}.application")
-        return module.application(settings, database, keyring, watched(settings))
+        return module.application(followed, database, keyring, watched)
 
     def _end(self) -> None:
         if self._database is not None:
             self._database.stop()
-
-
-def watched(settings: Settings) -> tuple[Watched, ...]:
-    """Every service that these settings run, as its page of health is asked."""
-    return tuple(
-        Watched(one.name, *catalogue.health(one, settings)) for one in catalogue.active(settings)
-    )
 
 
 def run_admin(settings: Settings) -> None:

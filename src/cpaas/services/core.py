@@ -19,6 +19,7 @@ import uvicorn
 from litestar import Litestar
 from prometheus_client import Gauge
 
+from cpaas.alerts.watch import Watcher
 from cpaas.api import send
 from cpaas.api.app import make_app
 from cpaas.api.context import Api
@@ -30,7 +31,7 @@ from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.campaigns.launch import Launcher
 from cpaas.campaigns.stage_run import run_reading
-from cpaas.config import Settings
+from cpaas.config import Settings, given
 from cpaas.db.pool import create_pool
 from cpaas.kit.clock import now_us as _now_us
 from cpaas.kit.guard import Guard
@@ -42,6 +43,7 @@ from cpaas.pipeline.recover import run_sweeps
 from cpaas.pipeline.retention import run_retention
 from cpaas.reports.export import run_exports
 from cpaas.reports.fold import run_folding
+from cpaas.services import catalogue
 from cpaas.services.instance import registered
 from cpaas.services.queue import make_broker
 from cpaas.snapshot.holder import SnapshotHolder
@@ -156,6 +158,7 @@ class _Core:
         return {
             "exports": run_exports(pool, environment),
             "audit seal": run_sealing(pool),
+            "alerts": Watcher(settings, given(os.environ), catalogue.watched(settings), pool).run(),
             "campaign files": run_reading(pool, environment),
             "campaigns": Launcher(
                 pool, self.acceptor.admission, lambda: holder.current, instance_id, _now_us
@@ -285,7 +288,7 @@ async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, Any, SnapshotHo
             "currency": settings.currency, "timezone": settings.timezone,
             "retention_days": settings.retention_days,
         }  # fmt: skip
-        holder = SnapshotHolder(settings.dsn(), defaults=defaults)
+        holder = SnapshotHolder(settings.dsn(), defaults=defaults, fixed=given(os.environ))
         await holder.start()
         stack.push_async_callback(holder.stop)
         yield pools[0], pools[1], holder

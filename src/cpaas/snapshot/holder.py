@@ -7,7 +7,7 @@ that a lost notification, connection or database only delays a change and never 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -36,11 +36,14 @@ class SnapshotHolder:
         dsn: str,
         *,
         defaults: Mapping[str, object] | None = None,
+        fixed: Collection[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.current: Snapshot = EMPTY
         self._dsn = dsn
         self._defaults = dict(defaults or {})
+        #: what the environment sets goes before what is stored.
+        self._fixed = {name: self._defaults[name] for name in fixed if name in self._defaults}
         self._monotonic = monotonic
         self._versions: dict[str, int] | None = None
         self._confirmed_at = float("-inf")
@@ -132,7 +135,10 @@ class SnapshotHolder:
                     if self._versions is None or versions.get(table) != self._versions.get(table)
                 }
                 loaded = await load(connection, self.current, moved, self._defaults)
-            self.current = msgspec.structs.replace(loaded, version=sum(versions.values()))
+            settings = {**loaded.settings, **self._fixed} if self._fixed else loaded.settings
+            self.current = msgspec.structs.replace(
+                loaded, version=sum(versions.values()), settings=settings
+            )
             self._versions = versions
             self._confirmed_at = asked_at
             self._tell()

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from cpaas.config import Settings
 from cpaas.consoles.shared.application import make
 from cpaas.consoles.shared.database import Database
+from cpaas.consoles.shared.follow import Followed
 from cpaas.consoles.shared.runtime import Console, Runtime
 from cpaas.kit.secrets import Keyring
 from cpaas.monitoring.types import Watched
@@ -21,11 +21,13 @@ CONSOLE: Final = Console(
 
 
 def application(
-    settings: Settings, database: Database, keyring: Keyring, watched: tuple[Watched, ...]
+    followed: Followed, database: Database, keyring: Keyring, watched: tuple[Watched, ...]
 ) -> Any:
     """The application of this process."""
     return make(
         Runtime(
-            console=CONSOLE, settings=settings, database=database, keyring=keyring, watched=watched
-        )
-    )
+            console=CONSOLE, settings=followed.current.applied(), database=database,
+            keyring=keyring, watched=watched, current=followed.current,
+        ),
+        followed,
+    )  # fmt: skip

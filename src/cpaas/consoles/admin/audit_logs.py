@@ -29,6 +29,7 @@ EXPORT_PAGE: Final = 1_000
 EXPORT_ROWS_MAX: Final = 1_000_000
 NEWEST: Final = 2**63 - 1
 CHANGE_CHARS_MAX: Final = 90
+NAME_CHARS_MAX: Final = 24
 ACTIONS: Final = (
     "insert", "update", "delete", "login", "login_failed", "logout", "export", "view", "import",
     "start", "stop", "restart",
@@ -51,6 +52,7 @@ WHAT: Final = {
     "identity_account": "Identity's user", "twilio_credential": "Twilio credentials",
     "team_invitation": "Invitation", "billing_details": "Billing details", "invoice": "Invoice",
     "top_up_request": "Top-up request",
+    "alert": "Alert",
 }  # fmt: skip
 HEADING: Final = (
     "id", "time", "actor", "address", "action", "what", "row", "account", "before", "after", "note",
@@ -131,7 +133,9 @@ def _row(one: Entry, accounts: dict[int, str]) -> Row:
 
 
 def _row_id(one: Entry) -> SafeString:
-    return cells.mono(one.row_id[:12], one.row_id)
+    # Of a message's id the beginning is enough; a name is shown as far as there is room.
+    shown = 12 if one.table_name == "message" else NAME_CHARS_MAX
+    return cells.mono(one.row_id[:shown], one.row_id)
 
 
 def _short(one: Entry) -> str:

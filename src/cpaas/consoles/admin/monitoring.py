@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,14 +10,14 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from cpaas.consoles.admin import monitoring_letters
+from cpaas.consoles.admin import monitoring_alerts, monitoring_letters
 from cpaas.consoles.shared import cells, formats
 from cpaas.consoles.shared.live import render_live
 from cpaas.consoles.shared.runtime import acting, change, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table
 from cpaas.monitoring import queries
-from cpaas.monitoring.ping import Pinged, knock, ping
+from cpaas.monitoring.ping import Pinged, knock_broker, ping
 from cpaas.monitoring.types import Bind, Depth, Running, Watched
 from cpaas.routes import queries as routes
 
@@ -31,7 +30,6 @@ BROKER: Final = "RabbitMQ"
 #: a queue whose oldest item waits longer than this is not well.
 OLD_SECONDS: Final = 60
 _ITSELF: Final = "cpaas-admin"
-_AMQP_PORT: Final = 5672
 _SERVICES: Final = (
     Column("Service", wide=True), Column("Status"), Column("Ping", right=True),
     Column("Uptime", right=True), Column("Restarts", right=True), Column("Version", extra=True),
@@ -59,27 +57,33 @@ def monitoring(request: HttpRequest) -> HttpResponse:
             await queries.binds(connection),
             [one for one in found if not one.simulated],
             await monitoring_letters.counts(connection),
+            await monitoring_alerts.read(connection),
         )
 
-    known, depths, binds, carriers, held = look(request, work)
+    known, depths, binds, carriers, held, alerts = look(request, work)
     watched = runtime().watched
     with ThreadPoolExecutor(max(1, len(watched) + 1)) as pool:
-        broker = pool.submit(_broker)
+        broker = pool.submit(knock_broker, runtime().settings)
         answers = list(pool.map(ping, watched))
     context = {
         "title": "Monitoring",
         "services": [
             _service(one, answer, known.get(one.name))
-            for one, answer in zip(watched, answers, strict=True)
+            for one, answer in sorted(zip(watched, answers, strict=True), key=_simulators_last)
         ],
         "broker": _broker_line(broker.result(), depths), "queues": _queues(depths),
         "carriers_up": sum(1 for one in carriers if one.state in {"up", "throttled"}),
         "carriers": sum(1 for one in carriers if one.active), "binds": _binds(binds),
-        "held": held,
+        "held": held, "alerts": monitoring_alerts.table(request, alerts),
+        "alerts_open": sum(1 for one in alerts if one.closed_us is None),
     }  # fmt: skip
     return render_live(
         request, "admin_console/monitoring.html", "admin_console/monitoring_live.html", context
     )
+
+
+def _simulators_last(pair: tuple[Watched, Pinged]) -> bool:
+    return not pair[0].name.startswith("cpaas-")
 
 
 def _service(one: Watched, answer: Pinged, known: Running | None) -> dict[str, Any]:
@@ -104,15 +108,6 @@ def _service(one: Watched, answer: Pinged, known: Running | None) -> dict[str, A
 
 def _now() -> int:
     return int(datetime.now(UTC).timestamp() * 1_000_000)
-
-
-def _broker() -> Pinged | None:
-    """None: the queues lie in PostgreSQL."""
-    settings = runtime().settings
-    if settings.amqp_url:
-        parts = urlsplit(settings.amqp_url)
-        return knock(parts.hostname or "127.0.0.1", parts.port or _AMQP_PORT)
-    return knock("127.0.0.1", settings.rabbitmq_port) if settings.rabbitmq else None
 
 
 def _broker_line(answer: Pinged | None, depths: list[Depth]) -> dict[str, Any]:
@@ -200,6 +195,8 @@ SCREEN = Screen(
     group="Platform",
     pages=[
         Page("", monitoring, "home"),
+        Page("alerts/", monitoring_alerts.alerts, "alerts"),
+        Page("alerts/<int:alert>/acknowledge/", monitoring_alerts.acknowledge, "acknowledge"),
         Page("dead-letters/", monitoring_letters.letters, "letters"),
         Page("dead-letters/<int:letter>/<str:deed>/", monitoring_letters.decide, "letter"),
         Page("receipts/", monitoring_letters.receipts, "receipts"),

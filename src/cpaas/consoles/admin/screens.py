@@ -9,6 +9,7 @@ from cpaas.consoles.admin import (
     campaigns,
     dashboard,
     monitoring,
+    platform_settings,
     report_summary,
     reports,
     routes,
@@ -37,4 +38,5 @@ SCREENS: Final[tuple[Screen, ...]] = (
     blacklist.SCREEN,
     audit_logs.SCREEN,
     admins.SCREEN,
+    platform_settings.SCREEN,
 )

@@ -126,7 +126,7 @@ def _decide(request: HttpRequest, one: TopUp, given: dict[str, Any]) -> str:
 def _tell(request: HttpRequest, one: TopUp, words: str) -> None:
     """Mails the account's owners, where mail is sent at all; the portal shows it in any case."""
     settings = runtime().settings
-    if not settings.smtp_url:
+    if not runtime().current.has_mail:
         return
     asked = formats.amount(one.amount_micro, settings.currency)
     text = f"The request of {one.account} for {asked} {words}\n"

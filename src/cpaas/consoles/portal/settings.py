@@ -46,7 +46,7 @@ def settings(request: HttpRequest, **shown: Any) -> HttpResponse:
         "system_id": access.system_id, "smpp_active": access.smpp_active,
         "smpp_address": f"{here.reachable_host}:{here.smpp_port}",
         "api_url": here.url(here.core_port), **people,
-        "sends_mail": bool(here.smtp_url),
+        "sends_mail": runtime().current.has_mail,
         "is_owner": getattr(request.user, "member_role", "") in team.OWNERS,
         "webhook": hook.body if hook.ok else {}, "api_away": hook.status == 503,
         "deliveries": _deliveries(told.body.get("data") or []), **shown,

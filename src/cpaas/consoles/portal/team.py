@@ -110,7 +110,7 @@ def _hand_over(request: HttpRequest, made: Invited) -> HttpResponse:
     here = runtime().settings
     link = f"{here.console_url('portal')}{reverse('settings:invitation', args=[made.token])}"
     to = made.invitation.email
-    if not here.smtp_url:
+    if not runtime().current.has_mail:
         from cpaas.consoles.portal.settings import settings
 
         return settings(request, new_link=link, new_link_for=to)

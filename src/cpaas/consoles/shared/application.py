@@ -3,13 +3,15 @@
 import hashlib
 from typing import Any
 
-from cpaas.consoles.shared.runtime import Runtime, begin
+from cpaas.consoles.shared.follow import Followed
+from cpaas.consoles.shared.runtime import Runtime, begin, changed
 from cpaas.schema.settings import database_from_dsn
+from cpaas.settings.current import Current
 
 SESSION_SECONDS = 12 * 3600
 
 
-def make(runtime: Runtime) -> Any:
+def make(runtime: Runtime, followed: Followed) -> Any:
     """The WSGI application; once per process."""
     import django
     from django.conf import settings
@@ -21,7 +23,20 @@ def make(runtime: Runtime) -> Any:
     django.setup(set_prefix=False)
     # The login writes it itself, in the same transaction as the audit entry.
     user_logged_in.disconnect(dispatch_uid="update_last_login")
+    followed.on_change(changed)
+    followed.on_change(_tell_django)
     return get_wsgi_application()
+
+
+def _tell_django(current: Current) -> None:
+    """Django's own idea of the zone follows too."""
+    from django.conf import settings
+    from django.utils import timezone
+
+    name = current.applied().timezone
+    if name != settings.TIME_ZONE:
+        settings.TIME_ZONE = name
+        getattr(timezone.get_default_timezone, "cache_clear", bool)()
 
 
 def _settings(runtime: Runtime) -> dict[str, Any]:
@@ -78,7 +93,8 @@ def _settings(runtime: Runtime) -> dict[str, Any]:
         "USE_THOUSAND_SEPARATOR": False,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 2000,
         "LOGGING_CONFIG": None,
-    } | _mail(runtime)
+        "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",
+    }
 
 
 def _middleware() -> list[str]:
@@ -111,9 +127,3 @@ def _templates() -> dict[str, Any]:
             "builtins": ["cpaas.consoles.shared.templatetags.console"],
         },
     }
-
-
-def _mail(runtime: Runtime) -> dict[str, Any]:
-    from cpaas.consoles.shared.mail import django_settings
-
-    return django_settings(runtime.settings.smtp_url, runtime.settings.mail_from)

@@ -16,6 +16,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "console": here.console,
         "zone": here.settings.timezone,
         "currency": here.settings.currency,
+        "platform_name": here.current.name,
+        "logo": here.current.logo,
     }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:

@@ -21,6 +21,7 @@ from cpaas.consoles.shared.mail import send_soon
 from cpaas.consoles.shared.password import NewPasswordForm
 from cpaas.consoles.shared.runtime import address, runtime
 from cpaas.kit.secrets import hash_password
+from cpaas.settings.current import DEFAULT_NAME
 
 LINK_SECONDS: Final = 3600
 _SALT: Final = "forgotten"
@@ -35,7 +36,7 @@ class AskForm(forms.Form):
 @open_to_all
 def ask(request: HttpRequest) -> HttpResponse:
     """The page that asks for a link; its answer never says whether the person exists."""
-    with_mail = bool(runtime().settings.smtp_url)
+    with_mail = runtime().current.has_mail
     form = AskForm(request.POST or None)
     sent = False
     if request.method == "POST" and with_mail and form.is_valid():
@@ -78,11 +79,15 @@ def _send(found: queries.Login) -> None:
     here = runtime()
     link = f"{here.settings.console_url(here.console.name)}/forgotten/{token}/"
     text = (
-        f"Somebody, probably you, asked for a new password for {found.username}.\n\n"
+        f"Somebody, probably you, asked for a new password for {found.username}"
+        f" at {here.current.name}.\n\n"
         f"Choose it here within an hour:\n{link}\n\n"
         "If it was not you, do nothing: the old password stays.\n"
     )
-    send_soon(found.email, f"New password for the {here.console.title}", text)
+    subject = f"New password for the {here.console.title}"
+    if here.current.name != DEFAULT_NAME:
+        subject = f"{here.current.name}: {subject[0].lower()}{subject[1:]}"
+    send_soon(found.email, subject, text)
 
 
 @open_to_all

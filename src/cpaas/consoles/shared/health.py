@@ -5,8 +5,11 @@ from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cpaas import __version__
+from cpaas.consoles.shared.database import Acting
 from cpaas.consoles.shared.gate import open_to_all
 from cpaas.consoles.shared.runtime import runtime
+from cpaas.settings import logo as logos
+from cpaas.settings import queries
 
 
 @open_to_all
@@ -30,6 +33,17 @@ def health(_request: HttpRequest) -> HttpResponse:
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Prometheus' format."""
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@open_to_all
+def logo(_request: HttpRequest) -> HttpResponse:
+    """The operator's logo, 404 without one; the same for everybody, also before a login."""
+    here = runtime()
+    read = queries.logo_of_portal if here.console.is_portal else logos.read
+    data = here.database.look(Acting("system:logo"), read) if here.current.logo else b""
+    if not data:
+        return HttpResponse(status=404)
+    return HttpResponse(data, content_type=logos.media_type(data))
 
 
 @open_to_all

@@ -1,33 +1,17 @@
-"""Mail through the server that the settings name; without one, nothing is sent and pages say so."""
+"""Mail of the consoles; without a mail server nothing is sent, and pages say so.
+
+A server of the environment is used at once. One of the Settings page is used by the service that
+can read its password: the mail is kept in the database until it is sent.
+"""
 
 import threading
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from cpaas.consoles.shared.database import Acting
+from cpaas.consoles.shared.runtime import runtime
 from cpaas.kit.log import get_logger
+from cpaas.notices import mail, queries
 
-TIMEOUT_SECONDS = 10
-_PORTS = {"smtp": 25, "smtps": 465}
 _log = get_logger("mail")
-
-
-def django_settings(url: str, sender: str) -> dict[str, Any]:
-    """Django's mail settings of an smtp:// or smtps:// URL; port 587 means STARTTLS."""
-    if not url:
-        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
-    parts = urlsplit(url)
-    port = parts.port or _PORTS[parts.scheme]
-    return {
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "EMAIL_HOST": parts.hostname or "localhost",
-        "EMAIL_PORT": port,
-        "EMAIL_HOST_USER": unquote(parts.username or ""),
-        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-        "EMAIL_USE_SSL": parts.scheme == "smtps",
-        "EMAIL_USE_TLS": parts.scheme == "smtp" and port == 587,
-        "EMAIL_TIMEOUT": TIMEOUT_SECONDS,
-        "DEFAULT_FROM_EMAIL": sender,
-    }
 
 
 def send_soon(to: str, subject: str, text: str) -> None:
@@ -36,9 +20,15 @@ def send_soon(to: str, subject: str, text: str) -> None:
 
 
 def _send(to: str, subject: str, text: str) -> None:
-    from django.core.mail import EmailMessage
-
+    here = runtime()
     try:
-        EmailMessage(subject, text, to=[to]).send()
-    except OSError as error:  # smtplib's errors are all OSErrors
+        if here.settings.smtp_url:
+            sender = str(here.current["mail_from"])
+            server = mail.of_url(here.settings.smtp_url, sender, str(here.current["platform_name"]))
+            mail.send(server, to, subject, text)
+            return
+        here.database.change(
+            Acting("system:mail"), lambda c: queries.add_mail(c, to, subject, text)
+        )
+    except Exception as error:  # noqa: BLE001 - a thread of its own: the log has it
         _log.error("mail_not_sent", subject=subject, error=str(error))

@@ -11,6 +11,7 @@ from cpaas.kit.networks import client_address
 from cpaas.kit.secrets import Keyring
 from cpaas.monitoring.types import Watched
 from cpaas.reports.statement import Question, ask
+from cpaas.settings.current import Current
 
 Role = Literal["ADMIN", "USER"]
 
@@ -33,12 +34,13 @@ class Console(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts behind every page."""
+    """The parts behind every page. settings: those of the start with what was changed since."""
 
     console: Console
     settings: Settings
     database: Database
     keyring: Keyring
+    current: Current
     watched: tuple[Watched, ...] = ()
 
 
@@ -48,6 +50,14 @@ _current: list[Runtime] = []
 def begin(runtime: Runtime) -> None:
     """Hands the parts in; once per process, before Django is set up."""
     _current[:] = [runtime]
+
+
+def changed(current: Current) -> None:
+    """Goes on with other settings; a request under way keeps what it has asked for already."""
+    if _current:
+        _current[:] = [
+            msgspec.structs.replace(_current[0], settings=current.applied(), current=current)
+        ]
 
 
 def runtime() -> Runtime:

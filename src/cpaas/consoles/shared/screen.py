@@ -38,6 +38,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""
     roles: frozenset[str] = EVERYBODY
     badge: Badge | None = None
+    #: in the user menu instead of the sidebar.
+    in_menu: bool = False
 
     @property
     def link(self) -> str:
@@ -69,7 +71,7 @@ def sidebar(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
     here = getattr(request.resolver_match, "namespace", "")
     role = getattr(request.user, "member_role", "owner")
     for screen in screens():
-        if runtime().console.is_portal and role not in screen.roles:
+        if screen.in_menu or (runtime().console.is_portal and role not in screen.roles):
             continue
         item = {
             "title": screen.title,

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health.health),
     path("metrics", health.metrics),
     path("favicon.ico", health.favicon),
+    path("logo", health.logo, name="logo"),
     path("login/", login.login, name="login"),
     path("login/code/", login.second_step, name="login_code"),
     path("logout/", login.logout, name="logout"),

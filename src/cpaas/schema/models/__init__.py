@@ -9,6 +9,7 @@ from cpaas.schema.models.accounts import (
     TwilioCredential,
     User,
 )
+from cpaas.schema.models.alerts import Alert, Notice
 from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wallet
 from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
 from cpaas.schema.models.campaigns import (
@@ -89,6 +90,7 @@ __all__ = [
     "Account",
     "AccountStatement",
     "AdminKey",
+    "Alert",
     "ApiKey",
     "AssignedRoute",
     "AuditLog",
@@ -116,6 +118,7 @@ __all__ = [
     "Message",
     "MessageEvent",
     "MessagePart",
+    "Notice",
     "PlatformSetting",
     "Price",
     "ProviderId",

@@ -21,6 +21,9 @@ CREATE OR REPLACE FUNCTION cpaas_redact(r jsonb) RETURNS jsonb LANGUAGE sql IMMU
         (SELECT jsonb_object_agg(key, CASE WHEN key IN ('password', 'password_hash', 'digest',
             'secret', 'previous_secret', 'callback_token') AND value <> 'null'::jsonb
             THEN to_jsonb('[' || left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 8) || ']')
+            WHEN jsonb_typeof(value) = 'object' AND value ? 'secret'
+            THEN value || jsonb_build_object('secret',
+                '[' || left(encode(sha256(convert_to(value ->> 'secret', 'UTF8')), 'hex'), 8) || ']')
             ELSE value END) FROM jsonb_each(r)) END
 $$;
 
@@ -125,4 +128,22 @@ RETURNS TABLE (id bigint, account_id bigint) LANGUAGE sql STABLE SECURITY DEFINE
 SET search_path = public, pg_temp AS $$
     SELECT i.id, i.account_id FROM team_invitation i WHERE i.digest = token_digest
       AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now()
+$$;
+
+-- What the portal shows of the platform settings: no secret, no address of the operator's.
+CREATE OR REPLACE FUNCTION cpaas_portal_settings()
+RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(name, CASE name WHEN 'mail_host'
+        THEN to_jsonb(CASE WHEN value = '""'::jsonb THEN '' ELSE 'set' END) ELSE value END),
+        '{}')::text
+    FROM platform_setting WHERE name IN ('platform_name', 'logo', 'currency', 'timezone',
+        'retention_days', 'ollama_host', 'ollama_model', 'mail_host')
+$$;
+
+CREATE OR REPLACE FUNCTION cpaas_portal_logo()
+RETURNS bytea LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT string_agg(c.data, ''::bytea ORDER BY c.number)
+    FROM platform_setting s
+        JOIN blob_chunk c ON c.blob_id = (s.value ->> 'blob')::bigint AND c.account_id = 0
+    WHERE s.name = 'logo'
 $$;

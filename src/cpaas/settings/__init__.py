@@ -1,0 +1,1 @@
+"""What the operator changes at run time: options, their checks, and which value is in force."""
