@@ -31,8 +31,9 @@ SECONDS = 24
 LIST, LISTS = 2_000, 10
 #: behind the flood the others would wait for all of it, 200 seconds.
 P99_MAX = 3.0
-#: of the route's rate, while the flood waits.
-RATE_MIN = 0.95
+LOOK_SECONDS = 0.25
+#: what lies in front of the route.
+LYING = "SELECT coalesce(sum(messages), 0) FROM queue_item WHERE queue = 'submit_slow'"
 
 
 async def accounts(dsn: str) -> list[str]:
@@ -111,9 +112,10 @@ def test_a_flood_leaves_the_others_their_share(
         carrier.close()
     with capsys.disabled():
         sys.stdout.write(json.dumps({"queue": queue} | figures, default=float) + "\n")
-    # All of the others' messages went while the flood still waited, and the route never idled.
+    # All of the others' messages went while the flood still waited, and there was always something
+    # in front of the route; the rate that it makes of it is the machine's as well.
     assert figures["flooder_waits"] > LIST * LISTS / 2
-    assert figures["rate"] >= RATE_MIN * TPS
+    assert figures["lay_least"] > 0
     assert figures["flood"]["p99"] <= P99_MAX
 
 
@@ -138,9 +140,21 @@ def measured(platform: Platform, keys: list[str], dsn: str) -> dict[str, Any]:
         to = [f"+9197{number:02d}{n:06d}" for n in range(LIST)]
         body = {"channel": "sms", "to": to, "from": "FLOODS", "text": "flood"}
         assert platform.call("POST", "/v1/messages", body, key=keys[0])[0] == 202
+    lay: list[int] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(LOOK_SECONDS):
+            lay.append(int(ask(LYING)))
+
+    looking = threading.Thread(target=look)
+    until(lambda: int(ask(LYING)) >= TPS)
     flood_since = ask("SELECT now()")
+    looking.start()
     quiet_traffic(platform, keys[1:], SECONDS)
     flood_until = ask("SELECT now()")
+    done.set()
+    looking.join()
     until(lambda: ask(open_ones) == 0, 60)
     flood = waits(platform, flood_since, flooder)
     waiting = ask(
@@ -155,4 +169,5 @@ def measured(platform: Platform, keys: list[str], dsn: str) -> dict[str, Any]:
         "quiet": {"messages": len(quiet), "p50": statistics.median(quiet), "p99": p99[0]},
         "flood": {"messages": len(flood), "p50": statistics.median(flood), "p99": p99[1]},
         "rate": went / (flood_until - flood_since).total_seconds(), "flooder_waits": waiting,
+        "lay_least": min(lay), "lay_most": max(lay),
     }  # fmt: skip
