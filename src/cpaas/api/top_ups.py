@@ -27,7 +27,7 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     amount: Annotated[str, msgspec.Meta(description="Above 0.", examples=["500.00"])]
     note: Annotated[
-        str, msgspec.Meta(description="Such as how it was paid.", examples=["Bank transfer 7731"])
+        str, msgspec.Meta(description="Such as how it was paid.", examples=["Bank transfer 4021"])
     ] = ""
 
 

@@ -27,7 +27,7 @@ _INVOICES: Final = (
 )  # fmt: skip
 _TOP_UPS: Final = (
     Column("Asked"), Column("Amount", right=True), Column("State"),
-    Column("Note", wide=True, extra=True), Column("Answer"),
+    Column("Note", extra=True), Column("Answer", wide=True),
 )  # fmt: skip
 
 

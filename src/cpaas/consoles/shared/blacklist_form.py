@@ -77,7 +77,7 @@ def bad_rows(done: Imported) -> Table | None:
     if not done.bad:
         return None
     return Table(
-        columns=[Column("Row", right=True), Column("Value", wide=True), Column("Why")],
+        columns=[Column("Row", right=True), Column("Value"), Column("Why", wide=True)],
         rows=[_bad(one) for one in done.bad],
     )
 
