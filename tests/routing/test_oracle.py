@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from tests.routing.test_plan import NOON_US, route, rule, snapshot
 
 from cpaas.kit.hours import Hours, moment_of, read
@@ -100,6 +101,7 @@ def naive(known: Snapshot, account: int, lane: str, now_us: int, **m: Any) -> tu
     return plan[:ROUTES_MAX], decides
 
 
+@pytest.mark.slow
 def test_the_plan_is_the_oracles_and_explain_tells_the_same() -> None:
     chance = random.Random(20261126)
     for round_ in range(500):
