@@ -1,12 +1,20 @@
 """Makes a certificate for one name that signs itself, for tests of TLS."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+
+def _names(name: str) -> list[x509.GeneralName]:
+    try:
+        return [x509.DNSName(name), x509.IPAddress(ip_address(name))]
+    except ValueError:
+        return [x509.DNSName(name)]
 
 
 def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -22,7 +30,7 @@ def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(name)), critical=False)
         .sign(key, hashes.SHA256())
     )
     files = folder / "certificate.pem", folder / "key.pem"

@@ -126,6 +126,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: Annotated[
         str, Doc("Public address of carriers' callbacks, if it is another.")
     ] = ""
+    piper: Annotated[
+        str, Doc("Program of piper that speaks calls; empty: espeak-ng does.", unit="path")
+    ] = ""
+    piper_voices: Annotated[
+        str, Doc("Folder of piper's voices, *.onnx with *.onnx.json.", unit="path")
+    ] = ""
     trusted_proxies: Annotated[
         tuple[Network, ...],
         Doc("Proxies whose X-Forwarded-For names the client's address.", unit="CIDR list"),

@@ -50,3 +50,23 @@ async def test_a_port_in_use_is_told(home: Path) -> None:
     assert [f.verdict for f in found] == ["failed"]
     assert str(port) in found[0].what
     assert "CPAAS_CORE_PORT" in found[0].todo
+
+
+def test_piper_that_is_set_and_not_there(tmp_path: Path) -> None:
+    def found(**given: str) -> list[tuple[str, str]]:
+        settings = config.load({f"CPAAS_{name.upper()}": value for name, value in given.items()})
+        return [(one.verdict, one.what) for one in doctor.check_speech(settings)]
+
+    assert found() == [], "espeak-ng speaks, and the route says where it is missing"
+    program = tmp_path / "piper"
+    [(verdict, what)] = found(piper=str(program))
+    assert (verdict, what) == ("failed", f"CPAAS_PIPER names {program}, which is no program here")
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    [(verdict, what)] = found(piper=str(program), piper_voices=str(tmp_path))
+    assert verdict == "failed"
+    assert "no voice" in what
+    for name in ("en_US-joe-medium.onnx", "en_US-joe-medium.onnx.json"):
+        (tmp_path / name).touch()
+    [(verdict, _)] = found(piper=str(program), piper_voices=str(tmp_path))
+    assert verdict == "ok"

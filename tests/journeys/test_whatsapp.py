@@ -60,6 +60,21 @@ def test_the_window_and_the_sms_behind_it(sandbox: Platform) -> None:
     assert last["interactive"]["action"]["buttons"][0]["reply"] == {"id": "ok", "title": "Fine"}
 
 
+def test_the_sandboxs_template_goes_outside_the_window(sandbox: Platform) -> None:
+    key = str(sandbox.answer["account"]["api_key"])
+    template = {"template": "order_update", "variables": {"name": "Asha", "order": "17"}}
+    for channel in ("whatsapp", "rcs"):
+
+        def approved(channel: str = channel) -> bool:
+            known = sandbox.call("GET", f"/v1/templates?channel={channel}", key=key)[1]["data"]
+            return [one["carrier_status"] for one in known] == ["approved"]
+
+        until(approved)
+        sent = sandbox.send(key, channel=channel, to="+919822223333", **template)
+        arrived = sandbox.becomes(key, sent["id"], "DELIVERED")
+        assert arrived["text"] == "Hello Asha, your order 17 has been shipped."
+
+
 def test_a_test_key_reaches_the_carrier_that_is_built_in(sandbox: Platform) -> None:
     key = str(sandbox.answer["account"]["test_key"])
     before = control(sandbox, "/stats")["messages"]

@@ -9,7 +9,10 @@ import asyncpg
 from tests.gateway.harness import until
 
 from cpaas.config import Settings
+from cpaas.db.actor import acting
 from cpaas.snapshot.load import EMPTY, LOADERS, load_all
+from cpaas.templates import decide, edit, queries
+from cpaas.templates.types import NewTemplate, VersionRow
 
 Run = Callable[[Settings, asyncio.Event], Awaitable[int]]
 
@@ -62,3 +65,30 @@ class ChannelWorld:
         if self._serving is not None:
             await asyncio.wait_for(self._serving, 20)
             self._serving = None
+
+    async def approved(self, new: NewTemplate) -> int:
+        """A template of the account that the operator has approved; its id."""
+        account = self.account_id
+        async with self.pool.acquire() as connection, acting(connection, "test"):
+            one = await edit.create(connection, account, new, actor="owner")
+            await edit.submit(connection, account, one, actor="owner")
+            await decide.approve(connection, account, one, actor="admin")
+        return one
+
+    async def template(
+        self, one: int, wanted: Callable[[VersionRow], bool], seconds: float = 20.0
+    ) -> VersionRow:
+        """Waits until a template's newest version is as wanted."""
+        found: list[VersionRow] = []
+
+        async def there() -> bool:
+            row = await queries.find(self.pool, self.account_id, one)
+            assert row is not None
+            found[:] = [row.version]
+            return wanted(row.version)
+
+        async def say() -> object:
+            return found
+
+        await until(there, seconds, say)
+        return found[0]

@@ -7,6 +7,7 @@ from tests.gateway.harness import until
 from tests.services.rcs_world import RcsWorld, rcs_world
 
 from cpaas.cli.sandbox_rcs import BOT, BOT_ID
+from cpaas.templates.types import Button, Content, NewTemplate
 
 OUTCOMES = {
     "01": ("DELIVERED", ""), "02": ("FAILED", "undeliverable"),
@@ -97,3 +98,30 @@ async def test_free_content_waits_for_a_conversation_where_the_route_says_so(
 
         await until(opened)
         await world.ends(await world.send("+919811112222"), "DELIVERED")
+
+
+async def test_an_approved_template_is_reviewed_by_the_hub_and_sent(dsn: str, home: Path) -> None:
+    async with rcs_world(dsn, home, any_template=False, approve_seconds=0.1) as world:
+        buttons = (Button("quick_reply", "Yes"),)
+        offer = NewTemplate("rcs", "offer", Content("Hello {{name}}", buttons=buttons))
+        one = await world.approved(offer)
+        refused = await world.approved(NewTemplate("rcs", "reject_me", Content("Hello")))
+        version = await world.template(one, lambda v: v.carrier_status == "approved")
+        assert (version.carrier_id, version.carrier_account) == ("offer", BOT)
+        version = await world.template(refused, lambda v: v.status == "REJECTED")
+        assert version.reason == "The content breaks the policy."
+        await world.reload()
+        ids = await world.send(
+            "+919876543210", text="", template="offer", variables={"name": "Ravi"}
+        )
+        [row] = await world.ends(ids, "DELIVERED")
+        assert row["body"] == "Hello Ravi"
+        [sent] = world.hub.messages()
+        assert sent.kind == "templateMessage"
+        # The sandbox's own came the same way.
+        ids = await world.send(
+            "+919876543210", text="", template="order_update",
+            variables={"name": "Asha", "order": "17"},
+        )  # fmt: skip
+        await world.ends(ids, "DELIVERED")
+        await world.balance_adds_up()

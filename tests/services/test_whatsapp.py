@@ -361,3 +361,35 @@ async def test_who_must_wait_holds_up_nobody_else(dsn: str, home: Path) -> None:
         await world.ends(await world.send("+919876511111", content=USED), "DELIVERED")
         rows = await world.rows(many)
         assert sum(row["status"] == "QUEUED" for row in rows) >= 395
+
+
+async def test_the_recipients_of_a_day_are_counted_on_after_a_restart(dsn: str, home: Path) -> None:
+    async with whatsapp_world(dsn, home, any_template=True) as world:
+        await world.pool.execute(
+            "UPDATE identity SET settings = settings || '{\"daily_limit\": 2}'::text::jsonb"
+            " WHERE channel = 'whatsapp'"
+        )
+        # Free content to somebody else is none of the two.
+        await world.opened("+919800000009")
+        await world.ends(await world.send("+919800000009"), "DELIVERED")
+        ids = await world.send("+919800000001", "+919800000002", content=USED)
+        await world.ends(ids, "DELIVERED")
+        await world.stop()
+        await world.start()
+        [third] = await world.send("+919800000003", content=USED)
+
+        async def waits() -> bool:
+            # Held for long; not only until the day is known.
+            return bool(
+                await world.pool.fetchval(
+                    "SELECT count(*) FROM queue_item WHERE queue = 'cpaas.whatsapp.submit'"
+                    " AND available_at > now() + interval '1 minute'"
+                )
+            )
+
+        await until(waits)
+        # Who was written to is no further recipient.
+        await world.ends(await world.send("+919800000001", content=USED), "DELIVERED")
+        [row] = await world.rows([third])
+        assert row["status"] == "QUEUED"
+        assert len(world.cloud.sent) == 4

@@ -12,7 +12,7 @@ from cpaas.kit.errors import InputError
 from cpaas.messages.envelopes import unpack, unpack_events
 from cpaas.routing.asked import Asked, answer
 from cpaas.routing.plan import Planner
-from cpaas.templates import decide, edit, queries
+from cpaas.templates import decide, edit, queries, review_queries
 from cpaas.templates.types import CarrierWord, Content, NewTemplate, TemplateRow
 
 OTP = NewTemplate("sms", "otp", Content("Your code is {{code}}."))
@@ -120,12 +120,13 @@ async def test_both_verdicts_are_needed_and_told(api: Client) -> None:
     row = await do(lambda c: decide.approve(c, account_id, one, actor="admin:1"))
     assert (row.version.status, row.version.carrier_status) == ("APPROVED", "pending")
     assert row.live_version == 0
-    assert await queries.to_submit(pool, "whatsapp", 10) == [(account_id, one, 1)]
-    assert await queries.to_submit(pool, "whatsapp", 10) == [], "one process asks, once"
+    [due] = await review_queries.due(pool, "whatsapp", 10)
+    assert (due.account_id, due.template_id, due.number) == (account_id, one, 1)
+    assert await review_queries.due(pool, "whatsapp", 10) == [], "one process asks, once"
     said = CarrierWord("approved", "123", account="waba1")
     row = await do(lambda c: decide.told(c, account_id, one, said))
     assert (row.live_version, row.version.carrier_id) == (1, "123")
-    assert await queries.by_carrier_id(pool, "whatsapp", "123") == (account_id, one, 1)
+    assert await review_queries.by_carrier_id(pool, "whatsapp", "123") == (account_id, one, 1)
     await seen(api, lambda: known(api, one).usable)
     row = await do(lambda c: decide.told(c, account_id, one, CarrierWord("paused", reason="Low")))
     assert row.version.carrier_reason == "Low"

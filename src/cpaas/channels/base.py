@@ -4,7 +4,7 @@ Values and protocols only: a channel translates and knows neither database nor q
 decides and knows no carrier's words.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -125,6 +125,22 @@ class Reviewed(msgspec.Struct, frozen=True):
     account: str = ""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A version of a template as its carrier is to review it; content: as its owner wrote it."""
+
+    account_id: int
+    name: str
+    language: str
+    type: str
+    category: str
+    number: int
+    content: dict[str, Any]
+
+
+class ReviewLaterError(Exception):
+    """A template cannot be handed over, or asked for, now; says why in the operator's words."""
+
+
 class Callback(msgspec.Struct, frozen=True):
     """A request of a carrier to a route's secret address, as it came.
 
@@ -203,11 +219,24 @@ class SoundStore(Protocol):
         """Keeps a sound."""
 
 
+class Piper(msgspec.Struct, frozen=True):
+    """A program of piper, and the folder of its voices (such as en_US-joe-medium.onnx)."""
+
+    program: str
+    voices: str
+
+
+#: identities of one portfolio -> (recipient, seconds since the last template), longest ago first.
+WrittenTo = Callable[[Sequence[Identity]], Awaitable[list[tuple[str, float]]]]
+
+
 class Tools(msgspec.Struct, frozen=True):
     """What a channel may use of its host.
 
     identity: the active identity that `from` names, of this channel. identities: all of a route.
     secrets: an identity's credentials, decrypted. callback_url: where a route's carrier calls us.
+    written_to: whom templates of some identities went to in the last 24 hours. piper: speaks texts,
+    where the operator has it.
     """
 
     identity: Callable[[str], Identity | None]
@@ -216,6 +245,26 @@ class Tools(msgspec.Struct, frozen=True):
     media: MediaStore
     callback_url: Callable[[Route], str]
     sounds: SoundStore | None = None
+    written_to: WrittenTo | None = None
+    piper: Piper | None = None
+
+
+class Reviewer(Protocol):
+    """A channel's carriers as reviewers of templates."""
+
+    #: a verdict that no webhook told is asked for this often in the end.
+    ask_seconds: float
+
+    async def submit(self, identity: Identity, route: Route, asked: Asked) -> Reviewed:
+        """Hands a version over, or finds it there already. Errors: ReviewLaterError."""
+
+    async def ask(
+        self, identity: Identity, route: Route, asked: Asked, carrier_id: str
+    ) -> Reviewed | None:
+        """Where its review stands; None = that was not to be learned now."""
+
+    async def close(self) -> None:
+        """Ends its connections."""
 
 
 class Sink(Protocol):

@@ -16,7 +16,7 @@ from cpaas.accounts.create import create_account
 from cpaas.accounts.types import NewAccount
 from cpaas.billing import queries as billing_queries
 from cpaas.billing import wallet
-from cpaas.cli import queries, sandbox_rcs, sandbox_voice, sandbox_whatsapp
+from cpaas.cli import queries, sandbox_rcs, sandbox_templates, sandbox_voice, sandbox_whatsapp
 from cpaas.config import Settings
 from cpaas.db import portal_role
 from cpaas.db.actor import acting
@@ -26,16 +26,12 @@ from cpaas.routes import edit, rules
 from cpaas.routes import queries as route_queries
 from cpaas.routes.types import NewRoute, NewRule
 from cpaas.senders import decide
-from cpaas.templates import edit as template_edit
-from cpaas.templates.states import AUTOMATIC
-from cpaas.templates.types import Content, NewTemplate
 
 ACTOR: Final = "system:bootstrap"
 ADMIN: Final = "admin"
 SANDBOX: Final = "sandbox"
 SANDBOX_ROUTE: Final = "smpp1"
 SANDBOX_SENDER: Final = "SANDBX"
-SANDBOX_TEMPLATE: Final = "otp"
 SANDBOX_BALANCE_MICRO: Final = 1_000 * MICRO
 #: what a test key reaches: the carrier built into the service, per channel that is there.
 TEST_ROUTES: Final = {
@@ -143,6 +139,9 @@ async def _sandbox(
         elif "sms" in settings.channels:
             await _sandbox_route(connection, keyring, host, port)
         await _other_channels(connection, keyring, settings, known["id"])
+        await sandbox_templates.lay(
+            connection, known["id"], settings.channels, fresh=False, actor=ACTOR
+        )
         return Sandbox(
             name=known["name"],
             username=known["username"],
@@ -163,10 +162,10 @@ async def _sandbox(
     )
     await decide.request(connection, made.id, "sms", SANDBOX_SENDER)
     await decide.approve(connection, made.id, "sms", SANDBOX_SENDER)
-    await _sandbox_templates(connection, made.id)
     if "sms" in settings.channels:
         await _sandbox_route(connection, keyring, host, port)
     await _other_channels(connection, keyring, settings, made.id)
+    await sandbox_templates.lay(connection, made.id, settings.channels, fresh=True, actor=ACTOR)
     return Sandbox(
         name=made.name,
         username=made.username,
@@ -190,15 +189,6 @@ async def _other_channels(
         )
     if "rcs" in settings.channels:
         await sandbox_rcs.lay(connection, keyring, settings, account_id)
-
-
-async def _sandbox_templates(connection: asyncpg.Connection, account_id: int) -> None:
-    """One to send with at once on each channel where nobody has to approve it."""
-    content = Content("Your code is {{code}}. Do not share it.", examples={"code": "4821"})
-    for channel in sorted(AUTOMATIC):
-        new = NewTemplate(channel, SANDBOX_TEMPLATE, content)
-        template = await template_edit.create(connection, account_id, new, actor=ACTOR)
-        await template_edit.submit(connection, account_id, template, actor=ACTOR)
 
 
 async def _sandbox_route(

@@ -68,6 +68,7 @@ _MARKS: dict[str, str] = {"ok": "ok", "warning": "!", "failed": "FAILED"}
 async def examine(settings: Settings) -> list[Finding]:
     """Everything that can be looked at from here."""
     findings = [*check_settings(), *check_disk(settings.home, lambda p: shutil.disk_usage(p).free)]
+    findings += check_speech(settings)
     findings += await check_services(settings)
     return findings + await check_database(settings)
 
@@ -96,6 +97,20 @@ def check_disk(home: Path, free_bytes: Callable[[Path], int]) -> Iterator[Findin
         )
     else:
         yield Finding("disk", "ok", f"{free / 1e9:.1f} GB are free at {place}")
+
+
+def check_speech(settings: Settings) -> Iterator[Finding]:
+    """piper, where it is set to speak."""
+    from cpaas.channels.base import Piper
+    from cpaas.channels.voice.speech import piper_missing
+
+    if not settings.piper:
+        return
+    if why := piper_missing(Piper(settings.piper, settings.piper_voices)):
+        what, _, todo = why.partition(": ")
+        yield Finding("speech", "failed", what, todo)
+    else:
+        yield Finding("speech", "ok", f"piper speaks, with the voices in {settings.piper_voices}")
 
 
 async def check_services(settings: Settings) -> list[Finding]:

@@ -26,3 +26,13 @@ async def note(connection: Any, route: str, settings: str) -> None:
         " WHERE s.value <> excluded.value",
         route, settings,
     )  # fmt: skip
+
+
+async def first_time(connection: Any, what: str) -> bool:
+    """Whether this part of the sandbox was never laid; it counts as laid from now on."""
+    found = await connection.fetchval(
+        "INSERT INTO platform_setting (name, value) VALUES ('sandbox_' || $1, 'true'::jsonb)"
+        " ON CONFLICT (name) DO NOTHING RETURNING 1",
+        what,
+    )
+    return found is not None

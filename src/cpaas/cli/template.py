@@ -153,6 +153,8 @@ def show(template: Id, json: output.Json = False) -> None:
         output.emit({"template": row, "history": events})
         return
     _told(row, json=False)
+    if row.version.carrier_trouble:
+        output.text(f"not handed over yet: {row.version.carrier_trouble}")
     output.text(row.version.content.body)
     output.table(
         ("version", "step", "by", "reason"), [(e.number, e.kind, e.actor, e.text) for e in events]

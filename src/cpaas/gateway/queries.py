@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -192,3 +193,26 @@ async def open_calls(
         max(after, lowest), seconds, most,
     )  # fmt: skip
     return rows
+
+
+async def written_to(
+    connection: Any, account_ids: Sequence[int], channel: str, senders: Sequence[str],
+    day: timedelta, accepted: timedelta,
+) -> list[tuple[str, float]]:  # fmt: skip
+    """Whom templates of these senders went to within a day: (recipient, seconds since).
+
+    accepted: how long before now a message of it may have been accepted. Longest ago first.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT recipient, extract(epoch FROM now() - max(claimed_at))::float8 AS since FROM message
+        WHERE account_id = any($1::bigint[]) AND id >= $2 AND channel = $3
+            AND sender = any($4::text[]) AND claimed_at > now() - $5::float8 * interval '1 second'
+            AND content ? 'template' AND NOT is_test
+            AND status NOT IN ('QUEUED', 'SCHEDULED', 'BLOCKED', 'CANCELLED')
+        GROUP BY recipient ORDER BY since DESC
+        """,
+        account_ids, lowest_at(int((time.time() - accepted.total_seconds()) * 1000)).bytes, channel,
+        senders, day.total_seconds(),
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in rows]

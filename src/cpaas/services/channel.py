@@ -17,7 +17,7 @@ import msgspec
 
 from cpaas.broker.topology import revoke_queue, submit_queue, unreceipted_queue
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
-from cpaas.channels.base import Hearing, TemplateNotice, Tools
+from cpaas.channels.base import Hearing, Piper, Reviewer, TemplateNotice, Tools
 from cpaas.channels.registry import CHANNELS
 from cpaas.config import Settings, given
 from cpaas.db.pool import create_pool
@@ -25,9 +25,11 @@ from cpaas.gateway import callbacks
 from cpaas.gateway.host import Host
 from cpaas.gateway.inbound import InboundKeeper
 from cpaas.gateway.leases import free_what_the_dead_hold
+from cpaas.gateway.reviews import Reviews
 from cpaas.gateway.revoke import Revoker
 from cpaas.gateway.types import Around
 from cpaas.gateway.windows import Windows
+from cpaas.gateway.written_to import WrittenTo
 from cpaas.identities import credentials as identity_credentials
 from cpaas.kit.clock import now_us as _now_us
 from cpaas.kit.guard import Guard
@@ -61,7 +63,8 @@ class Spec(msgspec.Struct, frozen=True):
     """A channel's service: its names, the setting of its port, and the carrier for test keys.
 
     pools: further pools besides the first, as (name, least, most).
-    windowed: whether free content needs an open conversation.
+    windowed: whether free content needs an open conversation. reviewer: carriers that review
+    templates.
     """
 
     service: str
@@ -70,6 +73,7 @@ class Spec(msgspec.Struct, frozen=True):
     carrier: Callable[[Settings], BuiltIn] = NoCarrier
     pools: tuple[tuple[str, int, int], ...] = ()
     windowed: bool = False
+    reviewer: Callable[[Tools], Reviewer] | None = None
 
 
 class ChannelService:
@@ -97,8 +101,14 @@ class ChannelService:
         self.media = Store(pool, Guard(settings.allow_networks))
         self.tools = Tools(
             self._identity, self._identities, self._identity_secrets, self.media,
-            self._callback_url, Sounds(pool),
+            self._callback_url, Sounds(pool), WrittenTo(pool, channel),
+            Piper(settings.piper, settings.piper_voices) if settings.piper else None,
         )  # fmt: skip
+        self._reviews = (
+            None
+            if spec.reviewer is None
+            else Reviews(pool, channel, self.snapshot, spec.reviewer(self.tools))
+        )
         self.around = Around(
             self.settler, self.inbound, self.load, self.snapshot, self.tools, _now_us,
             gate=Windows(pool, channel) if spec.windowed else None,
@@ -158,7 +168,10 @@ class ChannelService:
         )  # fmt: skip
 
     async def templates_told(self, route: Route, notices: Sequence[TemplateNotice]) -> None:
-        """Carriers' decisions about templates; who keeps templates overrides it."""
+        """Carriers' decisions about templates."""
+        if self._reviews is not None:
+            await self._reviews.notices(route, notices)
+            return
         for one in notices:
             _log.info("template_told", route=route.name, name=one.name, status=one.status)
 
@@ -183,6 +196,8 @@ class ChannelService:
         self._task("revoke", self.revoker.run())
         self._task("receipt watch", self._receipt_watch.run())
         self._task("sweeps", self._sweeps)
+        if self._reviews is not None:
+            self._task("reviews", self._reviews.run())
         for name, work in self.more_tasks().items():
             self._task(name, work)
         await self.opened()

@@ -1,17 +1,16 @@
 """cpaas-rcs: RCS through hubs of the Virtuoso, Vi and Dotgo family; their webhooks come in here."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from cpaas.channels.base import Tools
 from cpaas.channels.rcs.bots import TEST_SECRET
 from cpaas.channels.rcs.reviews import RcsReviews
 from cpaas.config import Settings
 from cpaas.gateway.callbacks import callback_path
-from cpaas.gateway.template_reviews import TemplateReviews
-from cpaas.services.channel import ChannelService, Spec, serve
+from cpaas.services.channel import Spec, serve
 from cpaas.simulators.rcs import RcsServer, RcsSettings
 from cpaas.snapshot.types import Route
 
@@ -52,18 +51,13 @@ class _TestHub:
         return {"client_secret": TEST_SECRET}
 
 
-class _Rcs(ChannelService):
-    """The channel with its templates' way through the hub's review."""
-
-    def more_tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """Submitting templates and asking about them."""
-        reviews = TemplateReviews(self.pool, CHANNEL, self.snapshot, RcsReviews(self.tools.secrets))
-        return {"template reviews": reviews.run()}
+def _reviewer(tools: Tools) -> RcsReviews:
+    return RcsReviews(tools.secrets)
 
 
-SPEC: Final = Spec(SERVICE, CHANNEL, "rcs_port", _TestHub, windowed=True)
+SPEC: Final = Spec(SERVICE, CHANNEL, "rcs_port", _TestHub, windowed=True, reviewer=_reviewer)
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> int:
     """Serves until SIGTERM or SIGINT (or `stop`); 1 when a part of it ended by itself."""
-    return await serve(SPEC, settings, stop, _Rcs)
+    return await serve(SPEC, settings, stop)

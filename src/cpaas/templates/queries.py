@@ -15,7 +15,8 @@ def _us(column: str) -> str:
 
 _VERSION: Final = f"""v.id, v.number, v.type, v.category, v.content::text, v.variables, v.status,
   v.reason, v.decided_by, v.carrier_status, v.carrier_id, v.carrier_reason, v.carrier_account,
-  v.media::text, {_us("v.created_at")}, {_us("v.submitted_at")}, {_us("v.decided_at")}"""
+  v.carrier_trouble, {_us("v.carrier_due_at")}, v.media::text, {_us("v.created_at")},
+  {_us("v.submitted_at")}, {_us("v.decided_at")}"""
 _ROW: Final = f"""SELECT t.id, t.account_id, a.name, t.channel, t.name, t.language, t.status,
   t.last_version, t.live_version, t.dlt_template_id, {_us("t.created_at")},
   {_us("t.changed_at")}, {_VERSION}
@@ -184,6 +185,7 @@ async def set_carrier(connection: Any, account_id: int, version_id: int, said: C
     """What the carrier said beside its verdict; "" leaves its id and the category as they are."""
     await connection.execute(
         """UPDATE template_version SET carrier_told_at = now(), carrier_reason = $4,
+             carrier_trouble = '', carrier_tries = 0,
              carrier_id = CASE $3 WHEN '' THEN carrier_id ELSE $3 END,
              category = CASE $5 WHEN '' THEN category ELSE $5 END,
              carrier_account = CASE $6 WHEN '' THEN carrier_account ELSE $6 END
@@ -231,74 +233,6 @@ async def delete(connection: Any, account_id: int, template_id: int) -> bool:
     found = await connection.fetchval(
         "DELETE FROM template WHERE account_id = $1 AND id = $2 RETURNING id",
         account_id, template_id,
-    )  # fmt: skip
-    return found is not None
-
-
-async def to_submit(connection: Any, channel: str, most: int) -> list[tuple[int, int, int]]:
-    """(account id, template id, version) that its carrier has not been asked about, oldest first.
-
-    They count as asked from now on, so that no two processes submit one; what is not told within
-    10 minutes comes again.
-    """
-    rows = await connection.fetch(
-        """UPDATE template_version v SET carrier_asked_at = now()
-           FROM (SELECT v.id FROM template_version v JOIN template t ON t.id = v.template_id
-                 WHERE v.status = 'APPROVED' AND v.carrier_status = 'pending'
-                   AND v.carrier_id = '' AND t.channel = $1
-                   AND (v.carrier_asked_at IS NULL
-                        OR v.carrier_asked_at < now() - interval '10 minutes')
-                 ORDER BY v.id LIMIT $2 FOR UPDATE OF v SKIP LOCKED) w
-           WHERE v.id = w.id RETURNING v.account_id, v.template_id, v.number""",
-        channel, most,
-    )  # fmt: skip
-    return [(row[0], row[1], row[2]) for row in rows]
-
-
-async def to_ask(
-    connection: Any, channel: str, most: int, every_seconds: float
-) -> list[tuple[int, int, int, str, str]]:
-    """(account id, template id, version, carrier's id, carrier's account) under its review.
-
-    They count as asked from now on.
-    """
-    rows = await connection.fetch(
-        """UPDATE template_version v SET carrier_asked_at = now()
-           FROM (SELECT v.id FROM template_version v JOIN template t ON t.id = v.template_id
-                 WHERE v.status = 'APPROVED' AND v.carrier_status = 'pending'
-                   AND v.carrier_id <> '' AND t.channel = $1
-                   AND (v.carrier_asked_at IS NULL
-                        OR v.carrier_asked_at < now() - $3::float8 * interval '1 second')
-                 ORDER BY v.carrier_asked_at NULLS FIRST, v.id LIMIT $2
-                 FOR UPDATE OF v SKIP LOCKED) w
-           WHERE v.id = w.id
-           RETURNING v.account_id, v.template_id, v.number, v.carrier_id, v.carrier_account""",
-        channel, most, every_seconds,
-    )  # fmt: skip
-    return [tuple(row) for row in rows]
-
-
-async def by_carrier_id(
-    connection: Any, channel: str, carrier_id: str
-) -> tuple[int, int, int] | None:
-    """(account id, template id, version) that the carrier knows by this id."""
-    row = await connection.fetchrow(
-        """SELECT v.account_id, v.template_id, v.number FROM template_version v
-           JOIN template t ON t.id = v.template_id
-           WHERE t.channel = $1 AND v.carrier_id = $2 ORDER BY v.number DESC LIMIT 1""",
-        channel, carrier_id,
-    )  # fmt: skip
-    return None if row is None else (row[0], row[1], row[2])
-
-
-async def is_under_way(connection: Any, channel: str, name: str) -> bool:
-    """Whether a template of this name is being handed over: its carrier's id is not known yet."""
-    found = await connection.fetchval(
-        """SELECT 1 FROM template_version v JOIN template t ON t.id = v.template_id
-           WHERE t.channel = $1 AND t.name = $2 AND v.carrier_status = 'pending'
-             AND v.carrier_id = ''
-             AND v.carrier_asked_at > now() - interval '10 minutes' LIMIT 1""",
-        channel, name,
     )  # fmt: skip
     return found is not None
 

@@ -87,7 +87,10 @@ class NewTemplate(msgspec.Struct, frozen=True):
 
 
 class VersionRow(msgspec.Struct, frozen=True):
-    """One version of a template. Times are Unix microseconds."""
+    """One version of a template. Times are Unix microseconds.
+
+    carrier_trouble: why it could not be handed over; carrier_due_us: when that is tried again.
+    """
 
     id: int
     number: int
@@ -102,6 +105,8 @@ class VersionRow(msgspec.Struct, frozen=True):
     carrier_id: str
     carrier_reason: str
     carrier_account: str
+    carrier_trouble: str
+    carrier_due_us: int | None
     media: dict[str, Any] | None
     created_us: int
     submitted_us: int | None
@@ -140,6 +145,20 @@ class CarrierWord(msgspec.Struct, frozen=True):
     reason: str = ""
     category: str = ""
     account: str = ""
+
+
+class DueReview(msgspec.Struct, frozen=True):
+    """A version that its carrier has to be given, or asked about: then `carrier_id` is set.
+
+    tries: how often it was tried before.
+    """
+
+    account_id: int
+    template_id: int
+    version_id: int
+    number: int
+    carrier_id: str
+    tries: int
 
 
 class EventRow(msgspec.Struct, frozen=True):

@@ -104,7 +104,9 @@ SILENT = (
 
 
 @contextlib.asynccontextmanager
-async def carrier(folder: Path, body: str, *, port: int, calls: int) -> AsyncIterator[None]:
+async def carrier(
+    folder: Path, body: str, *, port: int, calls: int, over: str = "u1"
+) -> AsyncIterator[None]:
     """SIPp answering on `port`; leaving waits until all its calls went as the scenario says."""
     scenario = folder / f"uas{port}.xml"
     scenario.write_text(
@@ -113,11 +115,11 @@ async def carrier(folder: Path, body: str, *, port: int, calls: int) -> AsyncIte
     )
     process = await asyncio.create_subprocess_exec(
         shutil.which("sipp") or "sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port),
-        "-m", str(calls), "-nostdin", "-timeout", "60",
+        "-t", over, "-m", str(calls), "-nostdin", "-timeout", "60",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder,
     )  # fmt: skip
     try:
-        await _listens(port)
+        await _listens(port, socket.SOCK_STREAM if over == "t1" else socket.SOCK_DGRAM)
         yield
         out, _ = await asyncio.wait_for(process.communicate(), 180)
         assert process.returncode == 0, out.decode(errors="replace")[-3000:]
@@ -127,9 +129,9 @@ async def carrier(folder: Path, body: str, *, port: int, calls: int) -> AsyncIte
             await process.wait()
 
 
-async def _listens(port: int) -> None:
+async def _listens(port: int, kind: socket.SocketKind) -> None:
     for _ in range(200):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

@@ -6,12 +6,22 @@ import io
 import itertools
 import math
 import wave
+from pathlib import Path
 
 import pytest
 from tests.parts import require
 
+from cpaas.channels.base import Piper
 from cpaas.channels.voice.sound import BYTES_PER_SECOND, SoundError, telephone_sound
-from cpaas.channels.voice.speech import Speech, SpeechError, espeak_voice
+from cpaas.channels.voice.speech import (
+    NoSpeechError,
+    Speech,
+    SpeechError,
+    espeak_voice,
+    piper_command,
+    piper_missing,
+    voice_file,
+)
 
 
 def wav(seconds: float, rate: int = 44_100, channels: int = 2, peak: int = 30_000) -> bytes:
@@ -105,3 +115,48 @@ def test_languages_in_espeaks_words() -> None:
     assert espeak_voice("en-IN") == "en-gb"
     assert espeak_voice("hi-IN", "woman") == "hi+f3"
     assert espeak_voice("zh-CN") == "cmn"
+
+
+def voices(folder: Path, *names: str) -> Piper:
+    for name in names:
+        (folder / f"{name}.onnx").touch()
+        (folder / f"{name}.onnx.json").touch()
+    (folder / "half.onnx").touch()
+    return Piper("piper", str(folder))
+
+
+def test_pipers_voice_for_what_was_asked(tmp_path: Path) -> None:
+    piper = voices(tmp_path, "en_GB-alba-medium", "en_US-joe-medium", "hi_IN-pratham-medium")
+
+    def found(language: str, voice: str = "") -> str:
+        model = voice_file(piper, language, voice)
+        return "" if model is None else model.stem
+
+    assert found("en-US") == "en_US-joe-medium"
+    assert found("en-IN", "woman") == "en_GB-alba-medium", "another one of the language"
+    assert found("hi") == "hi_IN-pratham-medium"
+    assert found("fr-FR") == "", "espeak-ng speaks it"
+    assert found("en-US", "hi_IN-pratham-medium") == "hi_IN-pratham-medium", "by its name"
+    assert found("en-US", "../secret") == ""
+    assert found("en-US", "half") == "", "a voice without its settings cannot be used"
+    assert voice_file(None, "en-US", "") is None
+    model = voice_file(piper, "en-US", "")
+    assert model is not None
+    assert piper_command(piper, model) == [
+        "piper", "--model", str(tmp_path / "en_US-joe-medium.onnx"), "--output_file", "-"
+    ]  # fmt: skip
+
+
+async def test_piper_that_is_set_and_not_there_says_so(tmp_path: Path) -> None:
+    piper = Piper(str(tmp_path / "piper"), str(tmp_path))
+    assert "which is no program here" in piper_missing(piper)
+    with pytest.raises(NoSpeechError, match="CPAAS_PIPER names"):
+        await Speech(piper=piper).say("hello", "en")
+    program = tmp_path / "piper"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    assert "no voice" in piper_missing(piper)
+    voices(tmp_path, "en_US-joe-medium")
+    assert piper_missing(Piper(str(program), str(tmp_path))) == ""
+    with pytest.raises(SpeechError, match="cannot be spoken"):
+        await Speech(piper=Piper(str(program), str(tmp_path))).say("hello", "en-US")

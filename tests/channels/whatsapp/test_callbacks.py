@@ -99,6 +99,10 @@ def test_a_secret_speaks_for_its_own_numbers_only() -> None:
          {"location": {"latitude": 1.0, "longitude": 2.0}, "type": "location"}),
         ("reaction", {"message_id": "wamid.B", "emoji": "👍"}, "👍",
          {"reaction_to": "wamid.B", "type": "reaction"}),
+        ("contacts", [{"name": {"formatted_name": "Asha"}}], "",
+         {"contacts": [{"name": {"formatted_name": "Asha"}}], "type": "contacts"}),
+        ("order", {"catalog_id": "7", "product_items": []}, "",
+         {"order": {"catalog_id": "7", "product_items": []}, "type": "order"}),
         ("unsupported", {}, "", {"type": "unsupported"}),
     ],
 )  # fmt: skip

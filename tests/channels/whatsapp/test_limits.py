@@ -45,6 +45,20 @@ def test_recipients_of_a_day_are_counted_over_the_numbers_of_a_business() -> Non
     assert one.hold("+93", "offer", 86_401.0) == 0.0
 
 
+def test_a_day_goes_on_after_a_restart() -> None:
+    shared = Portfolio(2)
+    one = number(shared, daily_limit=2)
+    assert shared.begin()
+    assert not shared.begin(), "asked for once"
+    assert one.hold("+91", "offer", 100.0) == 1.0, "nobody knows yet how many there were"
+    assert one.hold("+91", "", 100.0) == 0.0, "free text does not count"
+    shared.go_on([("+92", 86_000.0), ("+93", 10.0)], 100.0)
+    assert not shared.begin()
+    assert one.hold("+91", "offer", 100.0) == 400.0, "the first leaves the day then"
+    assert one.hold("+93", "offer", 100.0) == 0.0
+    assert one.hold("+91", "offer", 501.0) == 0.0
+
+
 def test_a_template_has_a_rate_of_its_own() -> None:
     limits = number(template_tps=1)
     assert limits.hold("+91", "offer", 0.0) == 0.0

@@ -46,7 +46,7 @@ class RcsChannel:
         read(text, content)
         return 1
 
-    def check_settings(self, document: dict[str, object]) -> None:
+    def check_settings(self, document: dict[str, object], dialect: str = "") -> None:
         """A route's settings as they are entered. Errors: ValueError."""
         check(document)
 

@@ -4,11 +4,17 @@ Each version goes under a code of its own, so that the one before stays in use u
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 
-from cpaas.channels.base import NotEncodableError, TemplateNotice
+from cpaas.channels.base import (
+    Asked,
+    NotEncodableError,
+    Reviewed,
+    ReviewLaterError,
+    RouteSettingsError,
+)
 from cpaas.channels.rcs import directory
 from cpaas.channels.rcs.api import Bot, HubApi
 from cpaas.channels.rcs.config import RcsSettings, settings_of
@@ -16,12 +22,18 @@ from cpaas.channels.rcs.tokens import TokenError
 from cpaas.snapshot.types import Identity, Route
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+#: the hub tells no verdict by itself.
+ASK_SECONDS: Final = 60.0
+BY_PORTAL: Final = (
+    "Give it one, or have the template approved in the hub's portal and enter its code and verdict"
+)
 
 
 class RcsReviews:
-    """Submits templates and asks for decisions. None = nothing is known, to be asked again."""
+    """Submits templates and asks for decisions."""
 
     def __init__(self, secrets: Callable[[Identity], dict[str, str]]) -> None:
+        self.ask_seconds = ASK_SECONDS
         self._secrets = secrets
         self._apis: dict[str, HubApi] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -31,47 +43,61 @@ class RcsReviews:
         if self._session is not None:
             await self._session.close()
 
-    async def submit(
-        self, identity: Identity, route: Route, name: str, kind: str, number: int,
-        content: dict[str, Any],
-    ) -> TemplateNotice | None:  # fmt: skip
-        """Hands a version in; what the directory refuses at once is rejected."""
-        found = self._client(identity, route)
-        if found is None:
-            return None
-        api, client = found
-        code = code_of(name, number)
+    async def submit(self, identity: Identity, route: Route, asked: Asked) -> Reviewed:
+        """Hands a version in; what the directory refuses at once is rejected.
+
+        Errors: ReviewLaterError.
+        """
+        code = code_of(asked.name, asked.number)
         try:
-            data = directory.template_data(code, kind, content)
+            api, client = self._client(identity, route)
+            data = directory.template_data(code, asked.type, asked.content)
             if use_case := settings_of(route).template_use_case:
                 data["templateUseCase"] = use_case
             word = await directory.submit(api, client, data, again=False)
         except NotEncodableError as error:
-            return TemplateNotice(identity.value, name, "", "rejected", str(error), code)
-        except (TokenError, aiohttp.ClientError, TimeoutError, OSError):
-            return None
+            return Reviewed("rejected", code, str(error), "", identity.value)
+        except RouteSettingsError as error:
+            raise ReviewLaterError(str(error)) from error
+        except (TokenError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ReviewLaterError(
+                f"the hub's directory: {type(error).__name__}: {error}"
+            ) from error
         # It exists: an earlier try's answer was lost, and its review is under way.
         status = "pending" if word.status == "exists" else word.status
-        return _notice(identity, name, status, word.reason, code)
+        if not status:
+            raise ReviewLaterError(f"the hub's directory: {word.reason}")
+        return Reviewed(
+            status, code, word.reason if status == "rejected" else "", "", identity.value
+        )
 
-    async def ask(self, identity: Identity, route: Route, code: str) -> TemplateNotice | None:
+    async def ask(
+        self, identity: Identity, route: Route, asked: Asked, carrier_id: str
+    ) -> Reviewed | None:
         """Where the review of a code stands."""
-        found = self._client(identity, route)
-        if found is None:
-            return None
         try:
-            word = await directory.ask(*found, code)
-        except (TokenError, aiohttp.ClientError, TimeoutError, OSError):
+            word = await directory.ask(*self._client(identity, route), carrier_id)
+        except (
+            ReviewLaterError, RouteSettingsError, TokenError, aiohttp.ClientError, TimeoutError,
+            OSError,
+        ):  # fmt: skip
             return None
-        return _notice(identity, code, word.status, word.reason, code)
+        if not word.status:
+            return None
+        return Reviewed(word.status, carrier_id, word.reason, "", identity.value)
 
-    def _client(self, identity: Identity, route: Route) -> tuple[HubApi, Bot] | None:
-        """None: its templates are approved in the hub's portal, and the code is pasted here."""
+    def _client(self, identity: Identity, route: Route) -> tuple[HubApi, Bot]:
+        """Errors: ReviewLaterError where templates are approved in the hub's portal only."""
         settings = settings_of(route)
         known = self._secrets(identity)
         client, secret = known.get("directory_client_id"), known.get("directory_client_secret")
-        if not settings.addresses.directory_url or not client or not secret:
-            return None
+        if not settings.addresses.directory_url:
+            raise ReviewLaterError(f"route {route.name} has no directory_url. {BY_PORTAL}")
+        if not client or not secret:
+            raise ReviewLaterError(
+                f"the bot {identity.value} has no directory_client_id and"
+                f" directory_client_secret. {BY_PORTAL}"
+            )
         bot_id = str(identity.settings.get("bot_id") or identity.value)
         return self._api(settings), Bot(identity.value, bot_id, client, secret)
 
@@ -92,15 +118,3 @@ def code_of(name: str, number: int) -> str:
         return name
     tail = f"_v{number}"
     return name[: directory.NAME_CHARS_MAX - len(tail)] + tail
-
-
-def _notice(
-    identity: Identity, name: str, status: str, reason: str, code: str
-) -> TemplateNotice | None:
-    if status == "approved":
-        return TemplateNotice(identity.value, name, "", "approved", reason, code)
-    if status == "rejected":
-        return TemplateNotice(identity.value, name, "", "rejected", reason, code)
-    if status in ("paused", "disabled"):
-        return TemplateNotice(identity.value, name, "", "paused", reason, code)
-    return TemplateNotice(identity.value, name, "", "pending", reason, code) if status else None

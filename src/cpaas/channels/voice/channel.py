@@ -58,7 +58,7 @@ class VoiceChannel:
             settings = sip_settings(route)
             if not route.host:
                 raise RouteSettingsError(f"route {route.name} does not say where the trunk is")
-            return SipLink(route, settings, secret, sink, tools, Speech(tools.sounds))
+            return SipLink(route, settings, secret, sink, tools, Speech(tools.sounds, tools.piper))
         if route.dialect == HTTP:
             return CallsLink(
                 route, CallsDriver(route, calls_settings(route), secret, tools), sink,
@@ -80,13 +80,12 @@ class VoiceChannel:
                 raise InputError(f"a call has no {field}", "leave it out", field)
         return -(-limit_seconds(text, wanted) // MINUTE)
 
-    def check_settings(self, document: dict[str, object]) -> None:
-        """Raises when the settings fit neither a trunk nor a Calls API."""
-        calls = set(CallsSettings.__struct_fields__) - set(SipSettings.__struct_fields__)
-        kind: type[CallsSettings | SipSettings] = (
-            CallsSettings if calls & set(document) else SipSettings
-        )
-        msgspec.convert(document, kind)
+    def check_settings(self, document: dict[str, object], dialect: str = SIP) -> None:
+        """Raises when the settings do not fit a trunk, or a Calls API."""
+        if dialect != HTTP:
+            msgspec.convert(document, SipSettings)
+            return
+        msgspec.convert(document, CallsSettings)
 
     def identity(self, route: Route) -> object:
         """What must be equal for the link to live on when the route is changed."""

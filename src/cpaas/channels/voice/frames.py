@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 import msgspec
 
-Transport = Literal["udp", "tcp"]
+Transport = Literal["udp", "tcp", "tls"]
+Srtp = Literal["off", "offer", "require"]
 FRAME_BYTES_MAX: Final = 64 * 1024 * 1024
 _LENGTH: Final = struct.Struct("!I")
 
@@ -19,7 +20,8 @@ class Trunk(msgspec.Struct, frozen=True, tag="trunk"):
 
     user: who calls if no caller is named; auth_user, password: for the carrier's digest challenge.
     interface: local address or network interface, "" = found by itself. listen: "address:port" of
-    SIP's own socket, "" = any.
+    SIP's own socket, "" = any. ca_file: whom TLS believes, "" = the carrier's certificate is not
+    looked at.
     """
 
     host: str
@@ -33,6 +35,8 @@ class Trunk(msgspec.Struct, frozen=True, tag="trunk"):
     register: bool
     interface: str = ""
     listen: str = ""
+    srtp: Srtp = "off"
+    ca_file: str = ""
 
 
 class Audio(msgspec.Struct, frozen=True, tag="audio"):

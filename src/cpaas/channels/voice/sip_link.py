@@ -22,12 +22,12 @@ from cpaas.channels.base import (
     Tools,
 )
 from cpaas.channels.errors import CATALOGUE, CarrierError
-from cpaas.channels.voice.config import SIP_PORT, SipSettings, trunk_of
+from cpaas.channels.voice.config import SipSettings, port_of, trunk_of
 from cpaas.channels.voice.content import VoiceContent, content_of, limit_seconds
 from cpaas.channels.voice.dialer import Dialer
 from cpaas.channels.voice.frames import Answered, Digit, Ended, FromWorker, Ringing
 from cpaas.channels.voice.sound import FILE_BYTES_MAX, SoundError, telephone_sound
-from cpaas.channels.voice.speech import NoSpeechError, Speech, SpeechError, missing
+from cpaas.channels.voice.speech import NoSpeechError, Speech, SpeechError
 from cpaas.channels.voice.statuses import UNKNOWN, sip_code, sip_error
 from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
@@ -148,7 +148,7 @@ class SipLink:
         caller = message.sender if settings.caller == "sender" and message.sender else ""
         keys = content.dtmf
         wanted = {
-            "uri": f"sip:{number}@{route.host}:{route.port or SIP_PORT}"
+            "uri": f"sip:{number}@{route.host}:{port_of(route, settings)}"
             f";transport={settings.transport}",
             "caller": caller, "repeat": content.repeat, "ring_seconds": settings.ring_seconds,
             "limit_seconds": float(limit_seconds(message.text, content)),
@@ -184,7 +184,7 @@ class SipLink:
 
     def start(self) -> None:
         """Starts the worker; what is missing to speak shows at once, not with the first call."""
-        self._fault = missing()
+        self._fault = self._speech.missing()
         self._dialer.start()
 
     async def stop(self, drain_seconds: float) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from cpaas.channels.base import SoundStore
+from cpaas.channels.base import Piper, SoundStore
 from cpaas.channels.voice.sound import SoundError, telephone_sound
 
 ESPEAK: Final = "espeak-ng"
@@ -38,10 +38,9 @@ class NoSpeechError(SpeechError):
 class Speech:
     """Speaks texts, each once."""
 
-    def __init__(self, kept: SoundStore | None = None, piper_voices: Path | None = None) -> None:
-        """piper_voices: a folder of piper voices, files such as en_US-joe-medium.onnx."""
+    def __init__(self, kept: SoundStore | None = None, piper: Piper | None = None) -> None:
         self._kept = kept
-        self._piper = piper_voices
+        self._piper = piper
         self._sounds: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
         self._making: dict[str, asyncio.Task[bytes]] = {}
@@ -51,7 +50,8 @@ class Speech:
         self, text: str, language: str, voice: str = "", *, secret: bool = False
     ) -> bytes:
         """A text as sound; a secret one is kept nowhere else. Errors: SpeechError."""
-        key = _key("say", text, language, voice)
+        model = voice_file(self._piper, language, voice)
+        key = _key("say", text, language, voice, *([model.name] if model else []))
         return await self.sound(key, lambda: self._speak(text, language, voice), secret=secret)
 
     async def sound(
@@ -90,10 +90,16 @@ class Speech:
             _, old = self._sounds.popitem(last=False)
             self._size -= len(old)
 
+    def missing(self) -> str:
+        """What is not here of what texts are spoken with, and how to get it; "" when all is."""
+        return piper_missing(self._piper) or missing()
+
     async def _speak(self, text: str, language: str, voice: str) -> bytes:
-        found = self._piper / f"{voice}.onnx" if self._piper is not None and voice else None
-        if found is not None and found.parent == self._piper and found.is_file():
-            argv = ["piper", "--model", str(found), "--output_file", "-"]
+        model = voice_file(self._piper, language, voice)
+        if self._piper is not None and (why := piper_missing(self._piper)):
+            raise NoSpeechError(why)
+        if self._piper is not None and model is not None:
+            argv = piper_command(self._piper, model)
         else:
             argv = [
                 ESPEAK, "--stdin", "--stdout", "-s", str(WORDS_A_MINUTE),
@@ -114,6 +120,56 @@ def missing(program: str = ESPEAK) -> str:
     if shutil.which(program) is not None:
         return ""
     return f"{program} is not installed: apt-get install {program}"
+
+
+def piper_missing(piper: Piper | None) -> str:
+    """What is wrong with piper as it is set; "" when nothing is, or it is not set."""
+    if piper is None:
+        return ""
+    if shutil.which(piper.program) is None:
+        return f"CPAAS_PIPER names {piper.program}, which is no program here: correct or unset it"
+    if not _models(piper):
+        return (
+            f"CPAAS_PIPER_VOICES names {piper.voices or 'nothing'}, where no voice (*.onnx with its"
+            " *.onnx.json) is: put one there, or unset CPAAS_PIPER"
+        )
+    return ""
+
+
+def voice_file(piper: Piper | None, language: str, voice: str) -> Path | None:
+    """The piper voice for what was asked: by its name, else the first of the language.
+
+    None = espeak-ng speaks it.
+    """
+    if piper is None:
+        return None
+    models = _models(piper)
+    if voice and voice not in ("woman", "man"):
+        return models.get(voice)
+    main, _, region = language.replace("_", "-").partition("-")
+    exact = f"{main.lower()}_{region.upper()}-"
+    for start in (exact, f"{main.lower()}_", f"{main.lower()}-"):
+        for name in sorted(models):
+            if name.startswith(start):
+                return models[name]
+    return None
+
+
+def piper_command(piper: Piper, model: Path) -> list[str]:
+    """What is run: the text comes by its input, a WAV goes to its output."""
+    return [piper.program, "--model", str(model), "--output_file", "-"]
+
+
+def _models(piper: Piper) -> dict[str, Path]:
+    """Voices by name; one without its settings beside it cannot be used."""
+    folder = Path(piper.voices) if piper.voices else None
+    if folder is None or not folder.is_dir():
+        return {}
+    return {
+        one.stem: one
+        for one in folder.glob("*.onnx")
+        if one.with_name(f"{one.name}.json").is_file()
+    }
 
 
 def espeak_voice(language: str, voice: str = "") -> str:

@@ -11,13 +11,16 @@ import logging
 import signal
 import socket
 import sys
+import time
 from typing import Any, Final
 
 import baresip
+import msgspec
 from baresip import Event
 
 from cpaas.channels.voice.frames import (
     Audio,
+    Ended,
     Forget,
     FromWorker,
     HangUp,
@@ -40,6 +43,35 @@ REGISTER_RETRY_SECONDS: Final = 10.0
 #: one user agent stands for one caller, and the stack never lets go of one.
 CALLERS_MAX: Final = 1_000
 EARLY_MAX: Final = 1_000
+DISTRUST_SECONDS: Final = 10.0
+UNTRUSTED: Final = "the carrier's certificate is not good: see verify and ca_file of the route"
+#: srtp of a trunk -> what the stack calls it.
+_ENCRYPTION: Final[dict[str, tuple[str, ...]]] = {
+    "off": (), "offer": ("mediaenc=srtp",), "require": ("mediaenc=srtp-mand",)
+}  # fmt: skip
+
+
+class Distrust(logging.Handler):
+    """Notices that the carrier's certificate was refused, which the stack only logs.
+
+    It is looked at before a word of a call is said, so such a call was not placed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at = -DISTRUST_SECONDS
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Reads one line of the stack."""
+        if "certificate verify failed" in record.getMessage():
+            self._at = time.monotonic()
+
+    def ended(self, message: Ended) -> bool:
+        """Whether this call ended for that."""
+        return (
+            message.placed and not message.status and message.reason.startswith("Protocol error")
+            and time.monotonic() - self._at < DISTRUST_SECONDS
+        )  # fmt: skip
 
 
 class Worker:
@@ -58,6 +90,8 @@ class Worker:
         self._placing = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._out: asyncio.Queue[FromWorker] = asyncio.Queue()
+        self._distrust = Distrust()
+        logging.getLogger("baresip.native").addHandler(self._distrust)
 
     async def run(self) -> None:
         """Works until the socket ends or it is told to leave."""
@@ -93,6 +127,9 @@ class Worker:
     async def _start(self, trunk: Trunk) -> None:
         self._trunk = trunk
         extra = f"sip_listen {trunk.listen}\n" if trunk.listen else ""
+        if trunk.transport == "tls":
+            extra += f"sip_verify_server {'yes' if trunk.ca_file else 'no'}\n"
+            extra += f"sip_cafile {trunk.ca_file}\n" if trunk.ca_file else ""
         self._runtime.subscribe(self._on_event)
         await self._runtime.start(
             baresip.Config(
@@ -133,7 +170,7 @@ class Worker:
                 user=caller or trunk.user, domain=trunk.domain, password=trunk.password,
                 registrar=near, transport=trunk.transport, audio_codecs=trunk.codecs,
                 reg_interval=600 if trunk.register and not caller else 0,
-                auth_user=trunk.auth_user or None,
+                auth_user=trunk.auth_user or None, extra_params=_ENCRYPTION[trunk.srtp],
             ),
         )  # fmt: skip
         self._agents[caller] = agent
@@ -185,6 +222,8 @@ class Worker:
             self._by_handle.pop(talk.handle, None)
 
     def _tell(self, message: FromWorker) -> None:
+        if isinstance(message, Ended) and self._distrust.ended(message):
+            message = msgspec.structs.replace(message, placed=False, reason=UNTRUSTED)
         self._out.put_nowait(message)
 
     async def _write(self) -> None:

@@ -186,9 +186,11 @@ def _inbound(
 ) -> Inbound:
     kind = str(message.get("type", ""))
     held = message.get(kind)
-    held = held if isinstance(held, dict) else {}
     sender = str(message.get("from") or _user_of(value))
-    text, told = _said(kind, held)
+    # Contacts come as a list.
+    text, told = _said(kind, held if isinstance(held, dict) else {})
+    if isinstance(held, list):
+        told = {kind: held}
     told["type"] = kind
     context = message.get("context")
     if isinstance(context, dict) and context.get("id"):

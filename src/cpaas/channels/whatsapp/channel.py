@@ -52,7 +52,7 @@ class WhatsappChannel:
         content.check(text, content.read(given))
         return 1
 
-    def check_settings(self, document: dict[str, object]) -> None:
+    def check_settings(self, document: dict[str, object], dialect: str = "") -> None:
         """Errors: ValidationError names the field."""
         msgspec.convert(document, WhatsappSettings)
 

@@ -8,18 +8,29 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from cpaas.channels.base import Media, MediaError, MediaStore, NotEncodableError, Tools
+from cpaas.channels.base import (
+    Media,
+    MediaError,
+    MediaStore,
+    NotEncodableError,
+    Tools,
+    WrittenTo,
+)
 from cpaas.channels.http import Said, refused
 from cpaas.channels.whatsapp import content, payloads
 from cpaas.channels.whatsapp.config import NumberSettings, WhatsappSettings, number_of
 from cpaas.channels.whatsapp.limits import NumberLimits, Portfolio
 from cpaas.channels.whatsapp.statuses import PAUSES, MetaError, meta_error
+from cpaas.kit.log import get_logger
 from cpaas.messages.envelopes import Envelope, Outgoing
 from cpaas.snapshot.types import Identity, Route
 
 ANSWER_BYTES_MAX: Final = 256 * 1024
 #: Meta keeps an uploaded file for 30 days; used for less, so that none ends under way.
 UPLOAD_SECONDS: Final = 29 * 86_400
+#: between tries to learn whom a portfolio wrote to.
+LEARN_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+_log = get_logger(__name__)
 _encode = msgspec.json.encode
 
 
@@ -60,6 +71,7 @@ class CloudApi:
         self._known: dict[int, tuple[Identity, NumberSettings, str]] = {}
         self._limits: dict[int, tuple[NumberSettings, NumberLimits]] = {}
         self._portfolios: dict[str, Portfolio] = {}
+        self._learning: set[asyncio.Task[None]] = set()
         self._uploading: dict[tuple[int, str], asyncio.Task[str]] = {}
 
     # -- before the claim
@@ -183,13 +195,38 @@ class CloudApi:
     def _limits_of(self, identity: Identity, number: NumberSettings) -> NumberLimits:
         known = self._limits.get(identity.id)
         if known is None or known[0] != number:
-            name = number.portfolio or number.waba_id or str(identity.id)
+            name = _portfolio_of(identity, number)
             portfolio = self._portfolios.get(name)
             if portfolio is None:
                 portfolio = self._portfolios[name] = Portfolio(number.daily_limit)
             portfolio.limit = number.daily_limit
+            if number.daily_limit and self._tools.written_to is not None and portfolio.begin():
+                task = asyncio.create_task(self._learn(portfolio, name, self._tools.written_to))
+                self._learning.add(task)
+                task.add_done_callback(self._learning.discard)
             known = self._limits[identity.id] = number, NumberLimits(number, portfolio)
         return known[1]
+
+    async def _learn(self, portfolio: Portfolio, name: str, written_to: WrittenTo) -> None:
+        """Finds out whom its numbers wrote to before this process had the route."""
+        own = [
+            one
+            for one in self._tools.identities(self._route.id)
+            if _portfolio_of(one, number_of(one)) == name
+        ]
+        found: list[tuple[str, float]] = []
+        for pause in LEARN_PAUSES:
+            try:
+                found = await written_to(own)
+                break
+            except Exception as error:  # noqa: BLE001 - the day then begins anew, and Meta refuses
+                _log.warning("portfolio_not_known", portfolio=name, error=repr(error)[:200])
+                await asyncio.sleep(pause)
+        portfolio.go_on(found, self._clock())
+
+
+def _portfolio_of(identity: Identity, number: NumberSettings) -> str:
+    return number.portfolio or number.waba_id or str(identity.id)
 
 
 def _template_of(message: Outgoing) -> str:

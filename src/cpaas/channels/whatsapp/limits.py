@@ -5,6 +5,7 @@ place in line, so that a backlog comes back in the order and at the pace in whic
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final
 
 from cpaas.channels.whatsapp.config import NumberSettings
@@ -14,6 +15,8 @@ DAY_SECONDS: Final = 86_400.0
 PAIRS_MAX: Final = 200_000
 #: nobody waits longer without being asked again.
 WAIT_SECONDS_MAX: Final = 900.0
+#: a template waits so long at a time until it is known whom others went to.
+LEARNING_SECONDS: Final = 1.0
 
 
 class Pace:
@@ -68,16 +71,36 @@ class Pairs:
 
 
 class Portfolio:
-    """Different recipients of templates in 24 hours, over all numbers of one business."""
+    """Different recipients of templates in 24 hours, over all numbers of one business.
+
+    Until it is known whom templates went to before (`begin` … `go_on`), further ones wait.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.known = False
+        self._learning = False
         self._last: OrderedDict[str, float] = OrderedDict()
+
+    def begin(self) -> bool:
+        """Whether somebody has to find out whom templates went to; asked for once."""
+        if self.known or self._learning:
+            return False
+        self._learning = True
+        return True
+
+    def go_on(self, before: Sequence[tuple[str, float]], now: float) -> None:
+        """Counts on from (recipient, seconds since), longest ago first."""
+        for recipient, since in before:
+            self._last[recipient] = now - since
+        self.known, self._learning = True, False
 
     def ready_in(self, recipient: str, now: float) -> float:
         """Seconds until a further recipient fits; one that was written to fits at once."""
         if not self.limit:
             return 0.0
+        if self._learning:
+            return LEARNING_SECONDS
         self._forget(now)
         if recipient in self._last or len(self._last) < self.limit:
             return 0.0

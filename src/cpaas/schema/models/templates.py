@@ -74,7 +74,12 @@ class TemplateVersion(models.Model):
     created_at = fields.created()
     submitted_at = fields.moment()
     decided_at = fields.moment()
+    #: why the last try to hand it over failed, for the operator.
+    carrier_trouble = fields.text()
+    carrier_tries = models.IntegerField(db_default=0)
     carrier_asked_at = fields.moment()
+    #: when it is to be handed over or asked for; NULL = now.
+    carrier_due_at = fields.moment()
     carrier_told_at = fields.moment()
 
     class Meta:
@@ -96,8 +101,8 @@ class TemplateVersion(models.Model):
         indexes = [
             # What still has to be submitted or asked for.
             models.Index(
-                fields=("carrier_asked_at", "id"),
-                name="template_version_waiting",
+                fields=("carrier_due_at", "id"),
+                name="template_version_due",
                 condition=models.Q(status="APPROVED", carrier_status="pending"),
             ),
         ]

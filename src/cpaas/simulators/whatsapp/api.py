@@ -179,7 +179,7 @@ class _Calls:
         self._cloud.business(waba, _token(request))
         name, status = request.query.get("name"), request.query.get("status")
         found = [
-            templates.shown(one)
+            templates.shown(one, request.query.get("fields", ""))
             for one in self._cloud.templates.values()
             if one.waba_id == waba
             and (not name or one.name == name)

@@ -65,7 +65,8 @@ class Cloud:
         self.seen: dict[str, int] = {}
         self._windows: dict[tuple[str, str], float] = {}
         self._tried: set[str] = set()
-        self._numbers = 0
+        # Ids of another run must not come back: whoever knows one would take it for that.
+        self._numbers = int(time.time())
         self._seconds: dict[str, deque[float]] = {}
 
     def configure(self, **changes: Any) -> None:

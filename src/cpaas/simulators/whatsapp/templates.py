@@ -141,10 +141,15 @@ def _parameters(found: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return []
 
 
-def shown(made: Template) -> dict[str, Any]:
-    """As lists show it."""
-    return {
+def shown(made: Template, fields: str = "") -> dict[str, Any]:
+    """As lists show it; fields: what was asked for, "" = the usual ones."""
+    found = {
         "id": made.id, "name": made.name, "language": made.language, "status": made.status,
         "category": made.category, "components": made.components,
         "parameter_format": "NAMED" if made.named else "POSITIONAL",
     }  # fmt: skip
+    if not fields:
+        return found
+    more = found | {"rejected_reason": made.reason}
+    wanted = ["id", *fields.split(",")]
+    return {name: more[name] for name in wanted if name in more}

@@ -7,14 +7,26 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from cpaas.channels.base import MediaError, MediaStore, Reviewed, Tools
+from cpaas.channels.base import (
+    Asked,
+    MediaError,
+    MediaStore,
+    Reviewed,
+    ReviewLaterError,
+    RouteSettingsError,
+    Tools,
+)
 from cpaas.channels.whatsapp import content as limits
 from cpaas.channels.whatsapp.config import NumberSettings, number_of, settings_of
 from cpaas.channels.whatsapp.statuses import MetaError, meta_error
 from cpaas.snapshot.types import Identity, Route
 
+#: what is asked of a template that lies there; the reason is told only if it is named.
+FIELDS: Final = "id,name,language,status,category,rejected_reason"
 ANSWER_BYTES_MAX: Final = 1024 * 1024
-SECONDS_MAX: Final = 60.0
+SECONDS_MAX: Final = 30.0
+#: webhooks tell first; asking counts in Meta's limits.
+ASK_SECONDS: Final = 600.0
 _VARIABLE: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _STATUSES: Final = {
     "APPROVED": "approved", "PENDING": "pending", "IN_APPEAL": "pending", "REJECTED": "rejected",
@@ -25,46 +37,76 @@ _PASSING: Final = ("carrier_temporary", "carrier_throttled", "number_throttled",
                    "carrier_once")  # fmt: skip
 
 
-class LaterError(Exception):
-    """The template could not be handed over now; says why."""
+class WhatsappReviews:
+    """Hands templates to Meta, and asks for verdicts that no webhook told."""
 
+    def __init__(self, tools: Tools) -> None:
+        self.ask_seconds = ASK_SECONDS
+        self._tools = tools
+        self._session: aiohttp.ClientSession | None = None
 
-async def submit(
-    name: str, language: str, category: str, content: dict[str, Any],
-    *, account_id: int, identity: Identity, route: Route, tools: Tools,
-) -> Reviewed:  # fmt: skip
-    """Hands a template over, or finds it there; what Meta says. Errors: LaterError."""
-    number, settings = number_of(identity), settings_of(route)
-    if not number.waba_id:
-        raise LaterError(f"{identity.value} names no waba_id")
-    token = tools.secrets(identity).get("access_token", "")
-    base = f"{settings.base_url.rstrip('/')}/{settings.version}"
-    timeout = aiohttp.ClientTimeout(total=SECONDS_MAX)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        meta = _Meta(session, base, token, number)
+    async def close(self) -> None:
+        """Ends its connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def submit(self, identity: Identity, route: Route, asked: Asked) -> Reviewed:
+        """Hands a template over, or finds it there. Errors: ReviewLaterError."""
+        meta = self._meta(identity, route)
+        number = meta.number
         try:
-            handle = await _sample(meta, content, account_id, tools.media)
-            body = document(name, language, category, content, handle)
+            handle = await _sample(meta, asked.content, asked.account_id, self._tools.media)
+            body = document(asked.name, asked.language, asked.category, asked.content, handle)
             status, answer = await meta.call(
                 "post", f"{number.waba_id}/message_templates", data=msgspec.json.encode(body)
             )
             if status == 200 and answer.get("id"):
                 return _reviewed(answer, number)
-            found = await meta.existing(name, language)
+            found = await meta.existing(asked.name, asked.language)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LaterError(f"{type(error).__name__}: {error}"[:200]) from error
-    if found is not None:
-        return _reviewed(found, number)
-    refused: MetaError = meta_error(answer.get("error"))
-    if refused.name in _PASSING or status >= 500:
-        raise LaterError(refused.shown)
-    return Reviewed("rejected", "", refused.words or f"HTTP {status}", "", number.waba_id)
+            raise ReviewLaterError(f"Meta: {type(error).__name__}: {error}"[:300]) from error
+        if found is not None:
+            return _reviewed(found, number)
+        refused: MetaError = meta_error(answer.get("error"))
+        if refused.name in _PASSING or status >= 500:
+            raise ReviewLaterError(f"Meta: {refused.shown or f'HTTP {status}'}")
+        return Reviewed("rejected", "", refused.words or f"HTTP {status}", "", number.waba_id)
+
+    async def ask(
+        self, identity: Identity, route: Route, asked: Asked, carrier_id: str
+    ) -> Reviewed | None:
+        """Where its review stands."""
+        try:
+            meta = self._meta(identity, route)
+            found = await meta.existing(asked.name, asked.language)
+        except (ReviewLaterError, aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        if found is None or str(found["id"]) != carrier_id:
+            return None
+        return _reviewed(found, meta.number)
+
+    def _meta(self, identity: Identity, route: Route) -> "_Meta":
+        try:
+            number, settings = number_of(identity), settings_of(route)
+        except RouteSettingsError as error:
+            raise ReviewLaterError(str(error)) from error
+        if not number.waba_id:
+            raise ReviewLaterError(f"the number {identity.value} names no waba_id")
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=SECONDS_MAX)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        token = self._tools.secrets(identity).get("access_token", "")
+        base = f"{settings.base_url.rstrip('/')}/{settings.version}"
+        return _Meta(self._session, base, token, number)
 
 
 def _reviewed(answer: dict[str, Any], number: NumberSettings) -> Reviewed:
     status = _STATUSES.get(str(answer.get("status", "PENDING")), "pending")
+    reason = str(answer.get("rejected_reason") or "")
     return Reviewed(
-        status, str(answer["id"]), str(answer.get("rejected_reason", "") or ""),
+        status, str(answer["id"]), "" if reason == "NONE" else reason,
         str(answer.get("category", "")), number.waba_id,
     )  # fmt: skip
 
@@ -100,7 +142,8 @@ class _Meta:
     async def existing(self, name: str, language: str) -> dict[str, Any] | None:
         """The template where it lies there already: an answer of ours may have been lost."""
         path = f"{self.number.waba_id}/message_templates"
-        status, answer = await self.call("get", path, params={"name": name, "limit": "50"})
+        wanted = {"name": name, "limit": "50", "fields": FIELDS}
+        status, answer = await self.call("get", path, params=wanted)
         if status != 200:
             return None
         for one in answer.get("data") or []:
@@ -118,23 +161,25 @@ async def _sample(meta: _Meta, content: dict[str, Any], account_id: int, media: 
     if kind not in limits.FILES or not url:
         return ""
     if not meta.number.app_id:
-        raise LaterError("the number's identity names no app_id, which samples are uploaded to")
+        raise ReviewLaterError(
+            "the number's identity names no app_id, which samples are uploaded to"
+        )
     try:
         found = await media.get(account_id, url, limits.FILES[kind])
     except MediaError as error:
-        raise LaterError(str(error)) from error
+        raise ReviewLaterError(f"sample: {error}") from error
     wanted = {
         "file_name": found.name, "file_length": str(len(found.data)), "file_type": found.media_type,
     }  # fmt: skip
     status, opened = await meta.call("post", f"{meta.number.app_id}/uploads", params=wanted)
     if status != 200 or not opened.get("id"):
-        raise LaterError(meta_error(opened.get("error")).shown or f"HTTP {status}")
+        raise ReviewLaterError(meta_error(opened.get("error")).shown or f"HTTP {status}")
     status, done = await meta.call(
         "post", str(opened["id"]), kind="OAuth", data=found.data,
         headers={"file_offset": "0", "Content-Type": "application/octet-stream"},
     )  # fmt: skip
     if status != 200 or not done.get("h"):
-        raise LaterError(meta_error(done.get("error")).shown or f"HTTP {status}")
+        raise ReviewLaterError(meta_error(done.get("error")).shown or f"HTTP {status}")
     return str(done["h"])
 
 
