@@ -126,12 +126,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: Annotated[
         str, Doc("Public address of carriers' callbacks, if it is another.")
     ] = ""
-    piper: Annotated[
-        str, Doc("Program of piper that speaks calls; empty: espeak-ng does.", unit="path")
-    ] = ""
-    piper_voices: Annotated[
-        str, Doc("Folder of piper's voices, *.onnx with *.onnx.json.", unit="path")
-    ] = ""
+    piper: Annotated[str, Doc("piper, to speak calls; empty: espeak-ng.", unit="path")] = ""
+    piper_voices: Annotated[str, Doc("Folder of piper's voices, *.onnx.", unit="path")] = ""
     trusted_proxies: Annotated[
         tuple[Network, ...],
         Doc("Proxies whose X-Forwarded-For names the client's address.", unit="CIDR list"),
@@ -153,9 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Doc("Address of the Admin Dashboard behind a proxy; https makes its cookies secure."),
     ] = ""
-    portal_public_url: Annotated[
-        str, Doc("Address of the User Portal behind a proxy; https makes its cookies secure.")
-    ] = ""
+    portal_public_url: Annotated[str, Doc("The same of the User Portal.")] = ""
     smtp_url: Annotated[
         str,
         Doc(

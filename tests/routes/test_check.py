@@ -65,7 +65,8 @@ def test_a_simulated_route_needs_no_address() -> None:
         ({"dialect": "sip", "host": "sip.example.net"}, "system_id"),
         ({"dialect": "http"}, "system_id"),
         ({"dialect": "http", "system_id": "AC1", "settings": {"base_url": "ftp://x"}}, "settings"),
-        ({"dialect": "sip", "settings": {"transport": "tls"}}, "settings"),
+        ({"dialect": "sip", "settings": {"transport": "sctp"}}, "settings"),
+        ({"dialect": "sip", "settings": {"srtp": "require"}}, "settings"),
     ],
 )
 def test_routes_of_calls(changes: dict[str, Any], field: str) -> None:

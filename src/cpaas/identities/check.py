@@ -10,7 +10,7 @@ from cpaas.kit.errors import InputError
 FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "whatsapp": (
         ("phone_number_id*", "waba_id*", "app_id", "tps", "daily_limit", "portfolio",
-         "pair_seconds", "template_tps"),
+         "pair_seconds", "pair_burst", "template_tps"),
         ("access_token*", "app_secret*", "verify_token"),
     ),
     "rcs": (

@@ -100,18 +100,20 @@ def _calls(route: NewRoute) -> None:
     if route.dialect not in CALL_DIALECTS:
         raise InputError(
             f"route {route.name} does not say how its carrier is reached",
-            "use the command line: cpaas route create NAME --channel voice with --sip HOST for a"
-            " trunk or --http URL for a Calls API",
+            "choose SIP trunk or Calls API; on the command line: --sip HOST or --http URL",
             "channel",
         )  # fmt: skip
     if route.dialect == "sip" and not route.host:
         raise InputError(
-            f"route {route.name} does not say where the trunk is", "give --sip HOST", "host"
+            f"route {route.name} does not say where the trunk is",
+            "give its host (--sip HOST)",
+            "host",
         )
     if not route.system_id:
         raise InputError(
             f"route {route.name} has no system id",
-            "give the --system-id: the trunk's user, or the account's sid", "system_id",
+            "give the system id (--system-id): the trunk's user, or the account's sid",
+            "system_id",
         )  # fmt: skip
 
 
@@ -162,7 +164,7 @@ def _fields(route: NewRoute | RouteChanges, dialect: str) -> None:
         _login("password", route.password)
         return
     # Of other channels, and when a route is changed, the carrier's own limits are not known here.
-    smpp = isinstance(route, RouteChanges) or route.channel == "sms"
+    smpp = dialect == "smpp" and (isinstance(route, RouteChanges) or route.channel == "sms")
     if smpp:
         _octets("system_id", route.system_id, SMPP_SYSTEM_ID_MAX)
         _octets("system_type", route.system_type, SYSTEM_TYPE_MAX)
@@ -174,7 +176,7 @@ def channel_settings(
 ) -> dict[str, object]:
     """The settings document of a route; InputError names the field that its channel refuses."""
     if channel != "sms":
-        return _checked_by_channel(channel, document)
+        return _checked_by_channel(channel, document, dialect)
     page = "sms"
     try:
         if dialect in HTTP_DIALECTS:
@@ -196,11 +198,13 @@ def channel_settings(
     return document
 
 
-def _checked_by_channel(channel: str, document: dict[str, object]) -> dict[str, object]:
+def _checked_by_channel(
+    channel: str, document: dict[str, object], dialect: str
+) -> dict[str, object]:
     check = getattr(REGISTRY.get(channel), "check_settings", None)
     if check is not None:
         try:
-            check(document)
+            check(document, dialect)
         except (msgspec.ValidationError, ValueError) as error:
             raise InputError(
                 f"these route settings cannot be used: {error}",

@@ -11,7 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from cpaas.channels.sms.http_types import HTTP_DIALECTS
-from cpaas.consoles.admin.route_form import RouteForm, as_changes, as_new, initial
+from cpaas.consoles.admin.route_form import RouteForm, as_changes, as_new, fault_names, initial
+from cpaas.consoles.admin.route_settings import CALLED_BACK, KINDS, kind_of
 from cpaas.consoles.shared import cells, life
 from cpaas.consoles.shared.fields import add_fault, text_field
 from cpaas.consoles.shared.live import render_live
@@ -20,6 +21,8 @@ from cpaas.consoles.shared.runtime import change, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table
 from cpaas.consoles.shared.tones import ROUTE_TONES
+from cpaas.identities import queries as identity_queries
+from cpaas.identities.check import FIELDS
 from cpaas.kit import money
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import Keyring
@@ -67,6 +70,8 @@ def _table(found: list[RouteRow]) -> Table:
 def _kind(one: RouteRow) -> str:
     """The channel, with the protocol where it is none of the usual ones."""
     name: str = CHANNEL_NAMES[one.channel]
+    if one.channel == "voice":
+        return f"{name} (SIP)" if one.dialect == "sip" else f"{name} (Calls API)"
     return f"{name} (HTTP)" if one.dialect in HTTP_DIALECTS else name
 
 
@@ -95,11 +100,11 @@ def add(request: HttpRequest) -> HttpResponse:
     form = RouteForm(request.POST or None, initial={"active": True})
     if request.method == "POST" and form.is_valid():
         try:
-            new = as_new(form.cleaned_data)
+            new = as_new(form)
             keyring = Keyring.load(runtime().settings.keyring)
             change(request, lambda c: edit.create_route(c, keyring, new))
         except InputError as error:
-            add_fault(form, error, _faults(form))
+            add_fault(form, error, fault_names(form, error))
         else:
             messages.success(
                 request, f"Route {new.name} added. Its queue is submit_{new.name}; test it now."
@@ -107,12 +112,6 @@ def add(request: HttpRequest) -> HttpResponse:
             return redirect("routes:edit", name=new.name)
     page = {"title": "Routes", "form": form, "known": None}
     return render(request, "admin_console/route_edit.html", page)
-
-
-def _faults(form: RouteForm) -> dict[str, str]:
-    """Which form field shows a fault of which value."""
-    names = {"cost_micro": "cost", "amount": "cost", "dialect": "protocol"}
-    return names | ({"settings": "http_settings"} if "http_settings" in form.fields else {})
 
 
 def _known(request: HttpRequest, name: str) -> RouteRow:
@@ -125,23 +124,53 @@ def _known(request: HttpRequest, name: str) -> RouteRow:
 def change_one(request: HttpRequest, name: str) -> HttpResponse:
     """*Edit*: name and channel never change, the password is never shown again."""
     known = _known(request, name)
+    if request.method != "POST":
+        return _edit(request, known)
     settings = look(request, lambda c: queries.route_settings(c, name))
-    form = RouteForm(request.POST or None, initial=initial(known, settings), known=known)
-    if request.method == "POST" and form.is_valid():
+    form = RouteForm(request.POST, initial=initial(known, settings), known=known)
+    if form.is_valid():
         try:
-            wanted = as_changes(form.cleaned_data, settings)
+            wanted = as_changes(form, settings)
             keyring = Keyring.load(runtime().settings.keyring) if wanted.password else None
             change(request, lambda c: edit.change_route(c, keyring, name, wanted))
         except InputError as error:
-            add_fault(form, error, _faults(form))
+            add_fault(form, error, fault_names(form, error))
         else:
             messages.success(request, f"Route {name} saved. It is in force now.")
             return redirect("routes:edit", name=name)
+    return _edit(request, known, form)
+
+
+def _edit(
+    request: HttpRequest, known: RouteRow, form: RouteForm | None = None, callback_url: str = ""
+) -> HttpResponse:
+    if form is None:
+        settings = look(request, lambda c: queries.route_settings(c, known.name))
+        form = RouteForm(initial=initial(known, settings), known=known)
+    kind = kind_of(known.channel, known.dialect)
     page = {
         "title": "Routes", "form": form, "known": known, "state": state_of(known),
-        "http": known.dialect in HTTP_DIALECTS,
+        "kind": f"{CHANNEL_NAMES[known.channel]} ({KINDS[kind][0]})",
+        "called_back": kind in CALLED_BACK, "callback_url": callback_url,
     }  # fmt: skip
     return render(request, "admin_console/route_edit.html", page)
+
+
+@require_POST
+def callback(request: HttpRequest, name: str) -> HttpResponse:
+    """*Show address*, or *New address*: where the route's carrier calls us."""
+    known, renew = _known(request, name), "renew" in request.POST
+    settings = runtime().settings
+    # Looking it up is on record, too: it is a secret.
+    token = change(
+        request, lambda c: edit.callback_token(c, name, renew=renew),
+        note=f"callback address of {name}",
+    )  # fmt: skip
+    base = settings.callback_url.rstrip("/")
+    base = base or settings.url(getattr(settings, f"{known.channel}_port"))
+    if renew:
+        messages.success(request, f"Route {name} has a new address. The old one is closed.")
+    return _edit(request, known, callback_url=f"{base}/callbacks/{known.channel}/{name}/{token}")
 
 
 @require_POST
@@ -174,26 +203,39 @@ class TestForm(forms.Form):
     """One message over this route."""
 
     to = text_field("Recipient", placeholder="+919876543210", inputmode="tel", autofocus=True)
-    sender = text_field("Sender", max_length=16)
+    sender = text_field("Sender", max_length=64)
     text = text_field("Text", max_length=400)
+
+
+#: what the form says of a channel's text.
+_TEXT_HELP: Final = {
+    "whatsapp": "Free text: Meta takes it only where the recipient wrote within 24 hours.",
+    "voice": "It is spoken to who answers.",
+}
+
+
+def _test_sender(request: HttpRequest, known: RouteRow) -> str:
+    if known.channel in FIELDS:
+        own = look(request, identity_queries.identities)
+        return next((one.value for one in own if one.route == known.name and one.active), "")
+    return known.default_sender or ("TEST" if known.channel == "sms" else "")
 
 
 def test(request: HttpRequest, name: str) -> HttpResponse:
     """*Test*: sends one message and shows what happened."""
     known = _known(request, name)
-    start = {"sender": known.default_sender or "TEST", "text": f"Test of route {name}"}
+    start = {"sender": _test_sender(request, known), "text": f"Test of route {name}"}
     form = TestForm(request.POST or None, initial=start)
+    form.fields["text"].help_text = _TEXT_HELP.get(known.channel, "")
     if request.method == "POST" and form.is_valid():
         if not known.active:
             form.add_error(None, f"Route {name} is off. Switch it on, then test it.")
-        elif known.channel != "sms":
-            form.add_error(None, f"A test message goes over SMS routes; {name} is none.")
         else:
             given, now_us = form.cleaned_data, time.time_ns() // 1000
 
             async def work(connection: Any) -> bytes:
                 return await send_test(
-                    connection, known.id, name, to=given["to"], sender=given["sender"],
+                    connection, known, to=given["to"], sender=given["sender"],
                     text=given["text"], now_us=now_us,
                 )  # fmt: skip
 
@@ -241,6 +283,7 @@ SCREEN = Screen(
         Page("", routes, "home"),
         Page("add/", add, "add"),
         Page("<slug:name>/", change_one, "edit"),
+        Page("<slug:name>/callback/", callback, "callback"),
         Page("<slug:name>/switch/", switch, "switch"),
         Page("<slug:name>/delete/", delete, "delete"),
         Page("<slug:name>/test/", test, "test"),

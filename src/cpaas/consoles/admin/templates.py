@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from cpaas.consoles.shared import cells
-from cpaas.consoles.shared.fields import add_fault, long_text_field
+from cpaas.consoles.shared.fields import add_fault, choice_field, long_text_field, text_field
 from cpaas.consoles.shared.filters import Choice, Filters, Text
 from cpaas.consoles.shared.overview import CHANNEL_NAMES
 from cpaas.consoles.shared.runtime import acting, change, look, runtime
@@ -18,14 +18,15 @@ from cpaas.consoles.shared.screen import Page, Screen
 from cpaas.consoles.shared.table import Column, Row, Table, cursor
 from cpaas.kit.errors import InputError
 from cpaas.kit.guard import Guard
-from cpaas.templates import check, decide, edit, media, preview, queries
-from cpaas.templates.types import TYPES, TemplateRow
+from cpaas.templates import check, decide, edit, media, preview, queries, review_queries
+from cpaas.templates.types import TYPES, CarrierWord, TemplateRow
 
 PAGE: Final = 50
 _STATUS: Final = (
     ("", "Any status"), ("PENDING", "PENDING"), ("APPROVED", "APPROVED"), ("REJECTED", "REJECTED"),
     ("DRAFT", "DRAFT"),
 )  # fmt: skip
+VERDICTS: Final = ("approved", "rejected", "paused", "disabled", "pending")
 #: what a history's steps are called.
 STEPS: Final = {
     "created": "Version begun", "submitted": "Submitted", "approved": "Approved",
@@ -39,6 +40,19 @@ class RejectForm(forms.Form):
     """Why a template is refused."""
 
     reason = long_text_field("Reason", rows=2, help_text="The user reads it.", maxlength=500)
+
+
+class CarrierForm(forms.Form):
+    """What the carrier's portal says, where no interface tells it."""
+
+    status = choice_field(
+        "Carrier status", [(one, one.capitalize()) for one in VERDICTS], initial="approved"
+    )
+    carrier_id = text_field(
+        "Carrier id", required=False, spellcheck="false",
+        help_text="Its code or id there: what messages name it by. Empty keeps the one known.",
+    )  # fmt: skip
+    carrier_reason = text_field("Carrier's reason", required=False, max_length=500)
 
 
 def templates(request: HttpRequest) -> HttpResponse:
@@ -119,7 +133,10 @@ def _found(request: HttpRequest, template: int) -> TemplateRow:
     return row
 
 
-def review(request: HttpRequest, template: int, form: RejectForm | None = None) -> HttpResponse:
+def review(
+    request: HttpRequest, template: int, form: RejectForm | None = None,
+    carrier_form: CarrierForm | None = None,
+) -> HttpResponse:  # fmt: skip
     """One template: content, handset, media, history, and the two verdicts."""
     row = _found(request, template)
     events = look(request, lambda c: queries.history(c, row.account_id, row.id))
@@ -138,6 +155,10 @@ def review(request: HttpRequest, template: int, form: RejectForm | None = None) 
         ],
         "may_approve": row.status == "PENDING",
         "may_reject": row.status in ("PENDING", "APPROVED"),
+        "carrier_form": carrier_form or CarrierForm(),
+        "carrier_reviews": version.carrier_status != "not_needed",
+        "not_handed_over": version.carrier_status == "pending" and not version.carrier_id
+        and row.status == "APPROVED",
     }  # fmt: skip
     return render(request, "admin_console/template.html", page)
 
@@ -179,6 +200,37 @@ def reject(request: HttpRequest, template: int) -> HttpResponse:
 
 
 @require_POST
+def hand_over(request: HttpRequest, template: int) -> HttpResponse:
+    """*Hand over now*: does not wait for the next try."""
+    row = _found(request, template)
+    if change(request, lambda c: review_queries.hurry(c, row.channel, row.id)):
+        messages.success(request, f"Template {row.name} is handed over to its carrier now.")
+    else:
+        messages.error(request, f"Template {row.name} does not wait for its carrier.")
+    return redirect("templates:review", template=template)
+
+
+@require_POST
+def carrier(request: HttpRequest, template: int) -> HttpResponse:
+    """*Enter*: the verdict that the operator read in the carrier's portal."""
+    row = _found(request, template)
+    actor, form = acting(request).actor, CarrierForm(request.POST)
+    if not form.is_valid():
+        return review(request, template, carrier_form=form)
+    given = form.cleaned_data
+    said = CarrierWord(
+        given["status"], given["carrier_id"].strip(), given["carrier_reason"].strip()
+    )  # fmt: skip
+    try:
+        change(request, lambda c: decide.told(c, row.account_id, row.id, said, actor=actor))
+    except InputError as error:
+        add_fault(form, error)
+        return review(request, template, carrier_form=form)
+    messages.success(request, f"Template {row.name} is {said.status} with its carrier.")
+    return redirect("templates:review", template=template)
+
+
+@require_POST
 def look_at_media(request: HttpRequest, template: int) -> HttpResponse:
     """Fetches each media URL once and keeps what was found."""
     row = _found(request, template)
@@ -205,6 +257,8 @@ SCREEN = Screen(
         Page("<int:template>/", review, "review"),
         Page("<int:template>/approve/", approve, "approve"),
         Page("<int:template>/reject/", reject, "reject"),
+        Page("<int:template>/hand-over/", hand_over, "hand_over"),
+        Page("<int:template>/carrier/", carrier, "carrier"),
         Page("<int:template>/media/", look_at_media, "media"),
     ],
 )

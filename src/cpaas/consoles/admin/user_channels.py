@@ -13,6 +13,7 @@ from cpaas.consoles.shared import cells
 from cpaas.consoles.shared.fields import (
     add_fault,
     choice_field,
+    number_field,
     password_field,
     switch_field,
     text_field,
@@ -31,15 +32,31 @@ from cpaas.routes import queries as routes
 _SETTINGS: Final = {
     "whatsapp": (
         ("phone_number_id", "Phone number id"), ("waba_id", "WABA id"), ("app_id", "App id"),
+        ("portfolio", "Portfolio"),
     ),
     "rcs": (("bot_id", "Bot id"), ("brand", "Brand")),
+}  # fmt: skip
+#: (setting, what the form calls it, its help): numbers; 0 or empty = no limit, or the default.
+_NUMBERS: Final = {
+    "whatsapp": (
+        ("tps", "Messages a second", "Empty: 80. 0: no limit here."),
+        ("daily_limit", "Recipients of templates a day", "Over the portfolio. Empty: no limit."),
+        ("pair_seconds", "Seconds between messages to one recipient", "Empty: 6."),
+        ("pair_burst", "Messages to one recipient at once", "Before that pause holds. Empty: 45."),
+        ("template_tps", "Messages a second of one template", "Empty: no limit."),
+    ),
+    "rcs": (("tps", "Messages a second", "Within the route's. Empty: no limit."),),
 }  # fmt: skip
 _SECRETS: Final = {
     "whatsapp": (
         ("access_token", "Access token"), ("app_secret", "App secret"),
         ("verify_token", "Verify token"),
     ),
-    "rcs": (("client_id", "Client id"), ("client_secret", "Secret")),
+    "rcs": (
+        ("client_id", "Client id"), ("client_secret", "Secret"),
+        ("directory_client_id", "Client id of the template directory"),
+        ("directory_client_secret", "Secret of the template directory"),
+    ),
 }  # fmt: skip
 
 
@@ -65,6 +82,11 @@ class IdentityForm(forms.Form):
         for channel, fields in _SETTINGS.items():
             for name, label in fields:
                 self.fields[f"{channel}_{name}"] = text_field(label, required=False)
+        for channel, numbers in _NUMBERS.items():
+            for name, label, help_text in numbers:
+                self.fields[f"{channel}_{name}"] = number_field(
+                    label, required=False, help_text=help_text, most=1_000_000
+                )
         kept = set(known.secrets) if known else set()
         for channel, fields in _SECRETS.items():
             for name, label in fields:
@@ -80,18 +102,19 @@ class IdentityForm(forms.Form):
 
     def parts(self, channel: str) -> list[Any]:
         """The fields of one channel, for the template."""
-        names = [*_SETTINGS[channel], *_SECRETS[channel]]
-        return [self[f"{channel}_{name}"] for name, _ in names]
+        names = [*_SETTINGS[channel], *_SECRETS[channel], *_NUMBERS[channel]]
+        return [self[f"{channel}_{one[0]}"] for one in names]
 
     def given(self, channel: str) -> tuple[dict[str, object], dict[str, str]]:
         """The settings and secrets that were entered."""
         clean = self.cleaned_data
 
         def some(fields: Any) -> dict[str, Any]:
-            found = {name: clean.get(f"{channel}_{name}") for name, _ in fields}
-            return {name: value for name, value in found.items() if value}
+            found = {one[0]: clean.get(f"{channel}_{one[0]}") for one in fields}
+            return {name: value for name, value in found.items() if value not in (None, "")}
 
-        return some(_SETTINGS[channel]), some(_SECRETS[channel])
+        settings = some([*_SETTINGS[channel], *_NUMBERS[channel]])
+        return settings, some(_SECRETS[channel])
 
 
 def user_channels(request: HttpRequest) -> HttpResponse:

@@ -134,14 +134,17 @@
       if (!custom) days.form.requestSubmit();
     }
     if (event.target.closest("[data-submit]")) event.target.form.requestSubmit();
-    const kind = event.target.closest("[data-kind]");
-    if (kind) showKind(kind);
+    if (event.target.closest("[data-kind], [data-kind-of]")) all("[data-kind]").forEach(showKind);
   });
 
   // Fields that only one kind needs: data-for="sms whatsapp".
   function showKind(select) {
-    all("[data-for]", select.form).forEach((part) => {
-      part.hidden = !part.dataset.for.split(" ").includes(select.value);
+    // A second list may say of what kind it is there: data-kind-of="sms".
+    const finer = document.querySelector(`[data-kind-of="${CSS.escape(select.value)}"]`);
+    const kind = finer ? finer.value : select.value;
+    // Tabs stand before the form.
+    all("[data-for]").forEach((part) => {
+      part.hidden = !part.dataset.for.split(" ").includes(kind);
     });
   }
 
