@@ -22,7 +22,7 @@ for _parts in PARTS.values():
     pytest.register_assert_rewrite(*(f"tests.browser.guides.{one}" for one in _parts))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def past(copy: Copy) -> None:
     """Customers with weeks behind them, for the pictures only."""
     if PICTURES:
