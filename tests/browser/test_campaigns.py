@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.console import PASSWORD, Copy
+from tests.browser.console import Copy
 
 Visit = Any
 
@@ -74,8 +74,7 @@ def test_from_the_file_to_the_result(
 @pytest.fixture
 def sandbox(copy: Copy) -> str:
     """The sandbox's user, whose account has all four channels."""
-    copy.platform.cpaas("admin", "reset-password", "sandbox", "--password", PASSWORD)
-    return "sandbox"
+    return copy.sandbox()
 
 
 def test_pasted_numbers_a_template_and_a_fallback(visit: Visit, sandbox: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.browser.console import PASSWORD, Copy
+from tests.browser.console import Copy
 
 Visit = Any
 
@@ -50,7 +50,7 @@ def test_every_sample_works_as_it_stands(
 
 
 def test_every_channel_and_a_campaign(copy: Copy, visit: Visit, tmp_path: Path) -> None:
-    copy.platform.cpaas("admin", "reset-password", "sandbox", "--password", PASSWORD)
+    copy.sandbox()
     key = copy.platform.answer["account"]["test_key"]
     portal = visit("portal").log_in("sandbox")
     page = portal.page

@@ -6,7 +6,7 @@ import urllib.request
 from typing import Any
 
 import pytest
-from tests.browser.console import PASSWORD, Copy
+from tests.browser.console import Copy
 
 from cpaas.services.simulator_whatsapp import NUMBER_ID
 
@@ -61,7 +61,7 @@ def test_a_reply_is_read_and_answered(copy: Copy, visit: Visit, talker: dict[str
 
 
 def test_whatsapp_is_answered_in_its_window_only(copy: Copy, visit: Visit) -> None:
-    copy.platform.cpaas("admin", "reset-password", "sandbox", "--password", PASSWORD)
+    copy.sandbox()
     number = "919811100002"
     wish = {
         "number": NUMBER_ID, "sender": f"+{number}",

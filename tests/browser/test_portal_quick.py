@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.browser.console import PASSWORD, Copy
+from tests.browser.console import Copy
 from tests.journeys.platform import until
 
 from cpaas.services.simulator_whatsapp import NUMBER_ID
@@ -126,8 +126,7 @@ def test_later_and_on_a_phone(visit: Visit, sender: dict[str, Any]) -> None:
 @pytest.fixture
 def sandbox(copy: Copy) -> str:
     """The sandbox's user, whose account has all four channels."""
-    copy.platform.cpaas("admin", "reset-password", "sandbox", "--password", PASSWORD)
-    return "sandbox"
+    return copy.sandbox()
 
 
 def choose(page: Any, channel: str) -> None:
