@@ -74,3 +74,39 @@ def test_what_could_not_be_worked(copy: Copy, visit: Visit) -> None:
     page.get_by_role("link", name="Unmatched receipts").click()
     page.get_by_text("Every receipt found its message").wait_for()
     board.check()
+
+
+def test_alerts_stand_in_monitoring_and_are_acknowledged(copy: Copy, visit: Visit) -> None:
+    sql(
+        copy,
+        "INSERT INTO alert (kind, subject, title, body, link, closed_at) VALUES"
+        " ('disk', '', 'The disk is 93% full', 'Few GB are free.', '/monitoring/', now())",
+    )
+    board = visit("admin").log_in(copy.admin("answers"))
+    board.go("/monitoring/")
+    card = board.page.locator("#alerts")
+    card.get_by_text("The disk is 93% full").wait_for()
+    sql(
+        copy,
+        "INSERT INTO dead_letter (queue, lane, account_id, messages, payload, tries, reason)"
+        " VALUES ('cpaas.webhook', 1, 0, 1, '\\x00', 20, 'planted')",
+    )
+    # The watcher finds it by itself, and ends it when it is gone.
+    mine = card.locator("tr", has_text="Dead letters appeared")
+    mine.filter(has_text="open").wait_for(timeout=60_000)
+    board.check()
+    board.shoot("admin-monitoring-alerts")
+    board.page.get_by_role("button", name="Acknowledge: Dead letters appeared").click()
+    board.page.get_by_text("Acknowledged: it is told again only when it is over.").wait_for()
+    assert "answers" in mine.first.inner_text()
+    sql(copy, "DELETE FROM dead_letter WHERE reason = 'planted'")
+    until(
+        lambda: sql(
+            copy, "SELECT 1 FROM alert WHERE kind = 'dead_letters' AND closed_at IS NOT NULL"
+            " AND acknowledged_by = 'admin:answers'",
+        ),
+        60,
+    )  # fmt: skip
+    board.page.get_by_role("link", name="History").click()
+    board.page.get_by_text("Dead letters appeared").first.wait_for()
+    board.check()

@@ -64,8 +64,19 @@ def test_from_the_file_to_the_result(
         "Diwali offer", sender["name"], "SMS", "COMPLETED",
     ):  # fmt: skip
         assert word in said or word.upper() in said, word
+    admin.page.get_by_label("Account").select_option(label=sender["name"])
+    admin.page.wait_for_url("**account=*")
+    admin.page.get_by_label("Search").fill("diWALI")
+    admin.page.get_by_role("button", name="Apply").click()
+    admin.page.wait_for_url("**q=diWALI*")
+    assert admin.page.locator("tbody tr").count() == 1
     admin.check()
     admin.shoot("admin-campaigns")
+    admin.page.get_by_label("Status").select_option("PAUSED")
+    admin.page.get_by_role("heading", name="Nothing fits these filters").wait_for()
+    admin.go("/campaigns/?days=yesterday&q=diWALI")
+    assert "Nothing fits these filters" in admin.text()
+    admin.page.get_by_role("link", name="Reset").first.click()
     admin.page.get_by_role("link", name="Diwali offer").first.click()
     admin.page.get_by_role("heading", name="Errors by reason").wait_for()
     admin.check()
