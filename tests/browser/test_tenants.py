@@ -18,7 +18,9 @@ from cpaas.consoles.portal.application import CONSOLE
 from cpaas.consoles.shared import application, runtime
 from django.conf import settings
 import django
-here = runtime.Runtime(console=CONSOLE, settings=load(os.environ), database=None, keyring=KEYRING)
+here = runtime.Runtime(
+    console=CONSOLE, settings=load(os.environ), database=None, current=None, keyring=KEYRING
+)
 runtime.begin(here)
 settings.configure(**application._settings(here))
 django.setup()
@@ -32,7 +34,15 @@ def walk(patterns, before=""):
             yield "/" + route
 print(json.dumps(sorted(walk(get_resolver().url_patterns))))
 """.replace("KEYRING", "type('K', (), {'derive': lambda self, _: b'x'})()")
-OPEN = ("/health", "/metrics", "/favicon.ico", "/login", "/forgotten", "/settings/invitation/")
+OPEN = (
+    "/logo",
+    "/health",
+    "/metrics",
+    "/favicon.ico",
+    "/login",
+    "/forgotten",
+    "/settings/invitation/",
+)
 
 
 def portal_urls(copy: Copy) -> list[str]:
