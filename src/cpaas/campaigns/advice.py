@@ -3,7 +3,7 @@
 from typing import Final
 
 _ADVICE: Final = {
-    "invalid_number": "Correct the number, with its country code; set mapping.country for others.",
+    "invalid_number": "Correct the number, or write it with its country code.",
     "duplicate": "Nothing: each number gets one message.",
     "row_too_long": "Put cells that hold the separator in quotation marks.",
     "cell_too_long": "Shorten the cell.",

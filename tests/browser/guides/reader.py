@@ -108,7 +108,7 @@ def take(page: Any, path: Path, near: Any = None) -> None:
     data = page.screenshot(animations="disabled")
     if importlib.util.find_spec("PIL"):
         image = importlib.import_module("PIL.Image")
-        small = image.open(io.BytesIO(data)).convert("RGB").quantize(128, dither=0)
+        small = image.open(io.BytesIO(data)).convert("RGB").quantize(256, 1, kmeans=2, dither=0)
         kept = io.BytesIO()
         small.save(kept, "PNG", optimize=True)
         data = kept.getvalue()

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 GUIDES = Path(__file__).resolve().parents[3] / "docs" / "guides"
 #: guide -> the modules whose tests perform its steps, in order.
-PARTS = {"admin": ("admin_customers", "admin_traffic")}
+PARTS = {
+    "admin": ("admin_customers", "admin_traffic"),
+    "portal": ("portal_messages", "portal_account"),
+}
 #: guide -> the module in which they all run.
 MODULES = {guide: Path(__file__).with_name(f"test_{guide}_guide.py") for guide in PARTS}
 

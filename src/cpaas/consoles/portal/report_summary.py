@@ -59,7 +59,7 @@ def _cards(found: Summary) -> list[Card]:
         summary.card("Messages", now.accepted, before.accepted, formats.count(now.accepted)),
         summary.rate_card(now, before),
         summary.card("Failed", now.undelivered, before.undelivered,
-                     formats.count(now.undelivered)),
+                     formats.count(now.undelivered), fewer_is_better=True),
         summary.card("Cost", now.net_micro, before.net_micro,
                      formats.amount(now.net_micro, currency)),
     ]  # fmt: skip
