@@ -110,8 +110,7 @@ def rabbitmq() -> Iterator[RabbitNode]:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """An empty home folder that the database's own user may pass through."""
-    folder = Path(tempfile.mkdtemp(prefix="cpaas-home-"))
-    folder.chmod(0o711)
+    folder = memory.folder("cph")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -148,6 +147,12 @@ def pytest_configure() -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
     """With `--dist loadfile`, the longest files first."""
     return spread.LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means."""
+    return spread.workers()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

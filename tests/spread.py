@@ -3,6 +3,8 @@
 A long file that comes last keeps one worker busy while the others have nothing left to do.
 """
 
+import os
+
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -32,6 +34,11 @@ class LongestFirst(LoadFileScheduling):  # type: ignore[misc] # the library has 
     def __init__(self, config: pytest.Config, log: object = None) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
+
+
+def workers() -> int:
+    """One more than there are cores: most of the long tests wait for another process."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def sort(items: list[pytest.Item]) -> None:

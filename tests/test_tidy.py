@@ -1,6 +1,7 @@
 """House habits as a test over the tree: sizes, names, where SQL lives, what is documented."""
 
 import ast
+import functools
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -34,9 +35,14 @@ def relative(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def module_faults(path: Path) -> Iterator[str]:
     text = path.read_text()
-    tree = ast.parse(text)
+    tree = tree_of(path)
     if len(text.splitlines()) > MODULE_LINES_MAX:
         yield f"more than {MODULE_LINES_MAX} lines: split it by what it is about"
     if path.stem in FORBIDDEN_NAMES:
@@ -51,7 +57,7 @@ def module_faults(path: Path) -> Iterator[str]:
 
 
 def undocumented(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     public = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
     bodies = [tree.body, *(one.body for one in public)]
     for body in bodies:
@@ -65,7 +71,7 @@ def undocumented(path: Path) -> Iterator[str]:
 def stray_sql(path: Path) -> Iterator[str]:
     if path.stem.endswith("queries") or relative(path).startswith(SQL_ALLOWED):
         return
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     documentation = {
         id(node.body[0].value)
         for node in ast.walk(tree)

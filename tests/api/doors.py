@@ -72,7 +72,7 @@ class Client:
         """Change configuration and wait for it to be known."""
         await self.world.pool.execute(f"UPDATE {table} SET {change}")
         version = await self.world.pool.fetchval("SELECT sum(version)::int FROM config_version")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.world.holder.current.version < version:
                 await asyncio.sleep(0.005)
 
@@ -87,7 +87,7 @@ async def client(dsn: str) -> AsyncIterator[Client]:
                 "INSERT INTO api_key (account_id, kind, digest, prefix) VALUES ($1, $2, $3, '')",
                 account_id, kind, api_key_digest(key),
             )  # fmt: skip
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(world.holder.current.keys) < 2:
                 await asyncio.sleep(0.005)
         door = Door(

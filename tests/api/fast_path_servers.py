@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from cpaas.api.fast_path import Headers, Reply, offering
 
 BODY_BYTES_MAX = 1_000_000
-WAIT_SECONDS_MAX = 10.0
+WAIT_SECONDS_MAX = 60.0
 JSON = (b"content-type", b"application/json")
 
 

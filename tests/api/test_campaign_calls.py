@@ -6,9 +6,11 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+import pytest
 from tests.campaigns.bureau import table
 from tests.services.test_core import Running, serving
 
+pytestmark = pytest.mark.slow
 FIELDS = {"name": "Spring sale", "text": "Hello {{name}}"}
 
 

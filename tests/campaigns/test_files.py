@@ -125,6 +125,7 @@ def test_a_line_of_a_gigabyte_is_not_read_whole() -> None:
     assert endless.left > 2**29
 
 
+@pytest.mark.slow
 def test_other_archives_and_bombs_are_refused_unread() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

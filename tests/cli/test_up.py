@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.journeys.platform import free_offset
 from tests.supervisor.fakes import gone, until
 
 from cpaas.supervisor import lock
@@ -24,12 +25,13 @@ class Installation:
     """A home of its own with ports of its own."""
 
     def __init__(self, home: Path) -> None:
-        from tests.supervisor.fakes import free_port
-
         self.home = home
-        names = ("CORE", "SMS", "SMSC", "SMSC_CONTROL", "POSTGRES", "SMPP")
-        ports = {f"CPAAS_{name}_PORT": str(free_port()) for name in names}
-        self.environ = {**os.environ, "CPAAS_HOME": str(home), **ports}
+        self.environ = {
+            **os.environ,
+            "CPAAS_HOME": str(home),
+            "CPAAS_PORT_OFFSET": str(free_offset()),
+            "CPAAS_CHANNELS": "sms",
+        }
 
     def run(self, *arguments: str, **environ: str) -> Any:
         done = subprocess.run(
@@ -86,6 +88,6 @@ def test_a_day_in_the_life(installation: Installation) -> None:
 
 
 def test_without_the_sandbox_there_is_no_account(installation: Installation) -> None:
-    made = installation.run("up", "--detach", CPAAS_SANDBOX="off")
+    made = installation.run("up", "--detach", CPAAS_SANDBOX="off", CPAAS_CONSOLES="off")
     assert made["account"] is None
     assert made["admin"]["password"]

@@ -31,7 +31,7 @@ async def put(pool: asyncpg.Pool, *items: NewItem) -> None:
 
 async def got(consumer: Consumer, most: int) -> list[Item]:
     """The first take that is not empty: what was on its way to another may take a moment."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (taken := await consumer.take(most)):
             await consumer.wait(0.1)
     return taken

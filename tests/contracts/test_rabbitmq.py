@@ -92,7 +92,7 @@ async def test_a_killed_node_loses_nothing_and_holds_up_nothing(
     kept = await consumer.take(3)
     rabbitmq.kill()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while broker.link.up:
                 await asyncio.sleep(0.01)
         assert told(broker)["up"] is False
@@ -218,7 +218,7 @@ async def test_a_message_whose_row_is_gone_or_another_is_dropped(
             await channel.default_exchange.publish(aio_pika.Message(body), QUEUE)
         assert await drain(pool, consumer, count=1) == [b"mine"]
         assert await consumer.take(5) == []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while consumer.unacknowledged:
                 await consumer.take(5)
                 await asyncio.sleep(0.01)

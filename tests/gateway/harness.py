@@ -134,7 +134,7 @@ class Gateway(World):
         rows = await self.pool.fetch("SELECT status, count(*) FROM message GROUP BY 1")
         return {row[0]: row[1] for row in rows}
 
-    async def settled(self, seconds: float = 20.0, **wanted: int) -> None:
+    async def settled(self, seconds: float = 60.0, **wanted: int) -> None:
         """Waits until the statuses are exactly these."""
         await until(lambda: self._are(wanted), seconds, self._why)
 

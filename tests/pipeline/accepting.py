@@ -50,7 +50,7 @@ class Desk:
 
     async def known(self, account_id: int) -> None:
         """Wait until the snapshot has the account with its price."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (account_id, "sms", "") not in self.holder.current.prices:
                 await asyncio.sleep(0.005)
 

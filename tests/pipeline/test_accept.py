@@ -297,7 +297,7 @@ async def held_wallets(pool: Any) -> AsyncIterator[None]:
 
 async def waiting(pool: Any) -> None:
     """Until the acceptor's statement waits for the lock."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await pool.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = 'accept' AND wait_event_type = 'Lock'"

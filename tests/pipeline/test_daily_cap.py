@@ -43,7 +43,7 @@ async def capped(world: Desk, cap: int, balance: int = 1_000_000_000) -> int:
 
 async def cap_at(world: Desk, one: int, cap: int) -> None:
     await world.pool.execute("UPDATE account SET daily_cap = $1", cap)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while world.holder.current.accounts[one].daily_cap != cap:
             await asyncio.sleep(0.005)
     await world.acceptor._count_days()

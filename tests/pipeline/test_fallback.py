@@ -45,7 +45,7 @@ class Family:
             " VALUES ($1, 'sms', 'OTHER', 'APPROVED', false)", self.account,
         )  # fmt: skip
         await self.pool.execute("UPDATE sender SET is_default = value = 'MYBRAND'")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.default() is None:
                 await asyncio.sleep(0.005)
 
@@ -238,7 +238,7 @@ async def hook(family: Family) -> None:
         "INSERT INTO webhook_endpoint (account_id, url, secret) VALUES ($1, 'https://x/', '')",
         family.account,
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while family.account not in family.world.holder.current.webhooks:
             await asyncio.sleep(0.005)
 

@@ -45,7 +45,7 @@ class Inbox:
         return list(rows)
 
     async def until(self, seen: Any) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not seen(self.world.holder.current):
                 await asyncio.sleep(0.005)
 

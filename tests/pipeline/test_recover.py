@@ -411,7 +411,7 @@ async def test_the_loop_brings_a_dead_senders_otp_back(world: World) -> None:
             unknown_wait_us=0,
         )
     )  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await world.row(sent))["status"] != "QUEUED":
             await asyncio.sleep(0.05)
     running.cancel()

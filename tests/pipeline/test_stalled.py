@@ -45,7 +45,7 @@ async def test_a_stalled_route_step_goes_on(dsn: str) -> None:
         dog.watch(Watched(SUBMIT, lambda: router.taken_at, lambda: router.excused, work.recycle))
         running = asyncio.create_task(work.run())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not await world.items("submit_smpp1"):
                     await asyncio.sleep(0.05)
                     await dog.look()

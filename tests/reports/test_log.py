@@ -134,6 +134,23 @@ async def test_the_portal_sees_its_own_whatever_it_asks(traffic: Traffic, dsn: s
         assert everything.rows == mine.rows
 
 
+@pytest.fixture(scope="module")
+def long_day(module_dsn: str) -> str:
+    """A database with a day of 30,000 messages."""
+    with psycopg.connect(module_dsn) as connection:
+        connection.execute(
+            "INSERT INTO message (id, account_id, valid_until, channel, lane, status, recipient,"
+            " provider_message_id, error_code, campaign_id) SELECT"
+            " encode(substring(uuid_send(cpaas_uuid_at(now())) FROM 1 FOR 8) || int8send(n), 'hex')"
+            "::uuid, n % 50, now(), 'sms', 'otp', 'DELIVERED', '+9198' ||"
+            " (n * 7919 % 100000000)::text, n::text,"
+            " CASE n % 20 WHEN 0 THEN 'e' || n % 7 ELSE '' END,"
+            " CASE n % 10 WHEN 0 THEN n % 9 ELSE 0 END FROM generate_series(1, 30000) n"
+        )
+        connection.execute("ANALYZE message")
+    return module_dsn
+
+
 @pytest.mark.parametrize(
     ("fields", "index"),
     [
@@ -146,20 +163,9 @@ async def test_the_portal_sees_its_own_whatever_it_asks(traffic: Traffic, dsn: s
         ({"provider_message_id": "p"}, "id = keys.id"),
     ],
 )
-def test_no_page_reads_a_day_whole(dsn: str, fields: dict[str, Any], index: str) -> None:
-    wanted = LogFilter(**SPAN, **fields)
-    statement = page(None, wanted, new_id(), 51, 20_000)
-    with psycopg.connect(dsn) as connection:
-        connection.execute(
-            "INSERT INTO message (id, account_id, valid_until, channel, lane, status, recipient,"
-            " provider_message_id, error_code, campaign_id) SELECT"
-            " encode(substring(uuid_send(cpaas_uuid_at(now())) FROM 1 FOR 8) || int8send(n), 'hex')"
-            "::uuid, n % 50, now(), 'sms', 'otp', 'DELIVERED', '+9198' ||"
-            " (n * 7919 % 100000000)::text, n::text,"
-            " CASE n % 20 WHEN 0 THEN 'e' || n % 7 ELSE '' END,"
-            " CASE n % 10 WHEN 0 THEN n % 9 ELSE 0 END FROM generate_series(1, 30000) n"
-        )
-        connection.execute("ANALYZE message")
+def test_no_page_reads_a_day_whole(long_day: str, fields: dict[str, Any], index: str) -> None:
+    statement = page(None, LogFilter(**SPAN, **fields), new_id(), 51, 20_000)
+    with psycopg.connect(long_day) as connection:
         rows = connection.execute("EXPLAIN " + statement.text, statement.args).fetchall()
     plan = "\n".join(row[0] for row in rows)
     assert f"Seq Scan on message_{NOW:%Y%m%d}" not in plan, plan

@@ -105,7 +105,7 @@ async def lay(
 
 
 async def healthy(port: int) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
         while True:
             try:
                 async with session.get(f"http://127.0.0.1:{port}/health") as answer:

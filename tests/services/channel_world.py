@@ -75,6 +75,16 @@ class ChannelWorld:
             await decide.approve(connection, account, one, actor="admin")
         return one
 
+    async def approved_by_carrier(self, name: str) -> None:
+        """Waits until a template of that name can be sent, and knows it."""
+
+        async def there() -> bool:
+            await self.reload()
+            known = (own.by_name.get(name, {}).values() for own in self.snapshot.templates.values())
+            return any(one.usable for found in known for one in found)
+
+        await until(there, 60)
+
     async def template(
         self, one: int, wanted: Callable[[VersionRow], bool], seconds: float = 20.0
     ) -> VersionRow:

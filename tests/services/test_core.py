@@ -67,7 +67,7 @@ async def serving(dsn: str, home: Path, fast: str, **more: str) -> AsyncIterator
 
 
 async def healthy(session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with session.get("/health") as answer:

@@ -44,7 +44,7 @@ class Listener:
         return web.Response(status=status, text=text)
 
     async def told(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.calls) < count:
                 await asyncio.sleep(0.02)
 
@@ -188,7 +188,7 @@ async def test_jasmin(dsn: str, home: Path) -> None:
         assert (method, first["id"], first["level"]) == ("POST", str(sent), "1")
         assert (second["message_status"], second["id_smsc"]) == ("UNDELIV", "c1")
         record = "SELECT status, url FROM webhook_delivery ORDER BY id"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found := await made.pool.fetch(record)) < 2:
                 await asyncio.sleep(0.02)
         assert [one["status"] for one in found] == ["retrying", "delivered"], "an ACK is wanted"
@@ -248,7 +248,7 @@ async def test_twilio_s_own_client(dsn: str, home: Path) -> None:
             wanted = {"to": f"+{TO}", "from_": "MYBRAND", "body": "Hello नमस्ते"} | more
             return client.messages.create(**wanted)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (sent := await _tried(create, status_callback=url)):
                 await asyncio.sleep(0.05)
         assert (sent.status, sent.to, sent.account_sid) == ("queued", f"+{TO}", sid)

@@ -119,6 +119,7 @@ async def test_an_approved_template_is_reviewed_by_the_hub_and_sent(dsn: str, ho
         [sent] = world.hub.messages()
         assert sent.kind == "templateMessage"
         # The sandbox's own came the same way.
+        await world.approved_by_carrier("order_update")
         ids = await world.send(
             "+919876543210", text="", template="order_update",
             variables={"name": "Asha", "order": "17"},

@@ -193,4 +193,4 @@ def test_the_far_ends_report_and_end_with_their_input() -> None:
         process.stdin.flush()
         assert msgspec.json.decode(process.stdout.readline(), type=Ends) == Ends()
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

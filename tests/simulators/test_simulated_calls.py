@@ -33,7 +33,7 @@ class Desk:
         return web.Response(text="<Response/>", content_type="text/xml")
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.told) < count:
                 self._news.clear()
                 await self._news.wait()

@@ -20,7 +20,7 @@ from cpaas.smpp.pdu import BindRequest, DeliverSm, SubmitSm
 from cpaas.smpp.server import Connection, Server, ServerLimits
 from cpaas.smpp.status import CommandStatus
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -20,7 +20,7 @@ from cpaas.smpp_ingress.server import Ingress
 
 PASSWORD = "secret12"
 NUMBER = "919876543210"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -49,7 +49,7 @@ async def test_smpplib(made: Door) -> None:
     async def stored() -> int:
         return int(await made.pool.fetchval("SELECT count(*) FROM message"))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await stored() < 3 and esme.failure is None:
             await asyncio.sleep(0.02)
     assert esme.failure is None

@@ -25,7 +25,7 @@ async def made(dsn: str) -> AsyncIterator[Door]:
 
 async def forgotten(made: Door) -> None:
     """Every receipt was answered and is gone."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await made.pool.fetchval("SELECT count(*) FROM smpp_receipt"):
             await asyncio.sleep(0.01)
 
@@ -78,7 +78,7 @@ async def test_receipts_wait_for_a_customer_who_is_away_and_come_in_order(made: 
     rows = await made.rows()
     for row in rows:
         await made.end(row["id"], "DELIVERED")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await made.pool.fetchval("SELECT count(*) FROM smpp_receipt") < 90:
             await asyncio.sleep(0.01)
     # Somebody takes some and leaves without an answer: they come again, to the next one.
@@ -99,7 +99,7 @@ async def test_a_restart_loses_no_receipt(made: Door) -> None:
     await made.send(client, esme, text(), text())
     for row in await made.rows():
         await made.end(row["id"], "DELIVERED")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await made.pool.fetchval("SELECT count(*) FROM smpp_receipt") < 2:
             await asyncio.sleep(0.01)
     async with serving(made.world, 11) as (_, port):

@@ -12,7 +12,7 @@ import psutil
 from cpaas.kit.child import Command
 from cpaas.supervisor.types import Program
 
-WAIT_SECONDS_MAX = 20.0
+WAIT_SECONDS_MAX = 60.0
 
 
 def fake_program(name: str, port: int, mode: str = "well") -> Program:

@@ -28,7 +28,7 @@ async def kept(tmp_path: Path, mode: str) -> AsyncIterator[Keeper]:
 
 
 async def becomes(keeper: Keeper, status: Status, *, restarts: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while keeper.status != status or keeper.restarts != restarts:
             await asyncio.sleep(0.02)
 

@@ -77,7 +77,7 @@ def test_stops_everything_when_asked(start: Start, home: Path, dsn: str) -> None
     }
     children = pids(home)
     supervisor.terminate()
-    assert supervisor.wait(20) == 0
+    assert supervisor.wait(60) == 0
     assert all(gone(pid) for pid in children)
     assert lock.holder_pid(home / "run") is None
     assert lock.read_state(home / "run") is None
@@ -100,7 +100,7 @@ def test_wishes_are_obeyed_and_survive_a_restart(start: Start, home: Path, dsn: 
     wish(dsn, "b", running=True, restart=True)
     until(lambda: states(home)["b"][0] == "UP" and states(home)["b"][1] != first, "b again")
     supervisor.terminate()
-    supervisor.wait(20)
+    supervisor.wait(60)
 
     again = start(*services, CPAAS_DSN=dsn)
     assert said(again) == "ready"
@@ -118,7 +118,7 @@ def test_killed_it_leaves_nothing_and_loses_nothing(start: Start, home: Path) ->
     assert len(family) > 5  # both services, PostgreSQL and its own processes
     write(home, port, "CREATE TABLE kept AS SELECT 1 AS n")
     supervisor.send_signal(signal.SIGKILL)
-    supervisor.wait(20)
+    supervisor.wait(60)
     # At once, while the old services may still hold their ports.
     again = start(*services, CPAAS_POSTGRES_PORT=port)
     assert said(again) == "ready"
@@ -130,7 +130,7 @@ def test_killed_it_leaves_nothing_and_loses_nothing(start: Start, home: Path) ->
     until(lambda: states(home)["postgres"][0] == "UP", "it is started again")
     until(lambda: write(home, port, "SELECT n FROM kept") == 1, "it answers again")
     again.terminate()
-    again.wait(20)
+    again.wait(60)
 
 
 def write(home: Path, port: str, sql: str) -> object:

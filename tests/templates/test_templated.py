@@ -42,7 +42,7 @@ def known(api: Client, one: int, channel: str = "") -> Any:
 
 
 async def seen(api: Client, true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.005)
 

@@ -94,7 +94,7 @@ async def test_an_event_that_cannot_be_recorded_holds_up_no_other(world: World) 
         await publish(connection, event_items(account_id, made))
     async with world.delivering():
         rows = await world.until(account_id, all_are("delivered", 4))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await world.queued():
                 await asyncio.sleep(0.01)
     good = sorted((event for event in made if len(event.id) == 16), key=lambda event: event.id)

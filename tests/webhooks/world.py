@@ -125,7 +125,7 @@ class World:
         return rows
 
     async def until(
-        self, account_id: int, check: Callable[[list[Any]], Any], seconds: float = 20.0
+        self, account_id: int, check: Callable[[list[Any]], Any], seconds: float = 60.0
     ) -> list[Any]:
         """The account's deliveries once they are as wanted."""
         async with asyncio.timeout(seconds):

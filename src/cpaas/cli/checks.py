@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FAST = "not slow and not soak"
 USUAL = "not soak"
 SOAK = "soak"
-# A worker a core, a file as a whole to one of them; what was skipped is listed at the end.
+# A file as a whole to one worker (tests/spread.py); what was skipped is listed at the end.
 SPREAD = ("-n", "auto", "--dist", "loadfile", "-rs")
 FAILED = ("--last-failed", "--last-failed-no-failures=none", "-rs")
 # pytest's own code for "no test was selected", which a narrow choice may mean.

@@ -73,6 +73,8 @@ class SnapshotHolder:
             connection.terminate()
             raise
         self._task = asyncio.create_task(self._follow(connection))
+        # A task that is cancelled before it began would not close its connection.
+        await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Follows no longer; the snapshot soon counts as unconfirmed."""

@@ -63,7 +63,8 @@ class Distrust(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Reads one line of the stack."""
-        if "certificate verify failed" in record.getMessage():
+        said = record.getMessage()
+        if "certificate verify failed" in said or "tls_verify_handler: err" in said:
             self._at = time.monotonic()
 
     def ended(self, message: Ended) -> bool:
