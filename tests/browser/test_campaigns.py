@@ -39,7 +39,7 @@ def test_from_the_file_to_the_result(
     page.get_by_role("button", name="Check the rows").click()
     page.get_by_role("heading", name="Campaign Intelligence").wait_for(timeout=40_000)
     said = portal.text()
-    assert "20 of 22 rows are valid; 1 bad, 1 duplicates." in said
+    assert "20 of 22 rows are valid; 1 bad, 1 duplicate." in said
     assert "Hello Person 0, see our FREE offer" in said
     assert "It uses words that lure" in said
     assert "Predicted delivery" in said

@@ -255,7 +255,7 @@ def test_campaign_check(reader: At, picture: Picture) -> None:
     """Read what it would cost and reach."""
     user = reader("portal")
     user.page.get_by_role("heading", name="Campaign Intelligence").wait_for(timeout=60_000)
-    user.shows("40 of 42 rows are valid; 1 bad, 1 duplicates.", "Predicted delivery")
+    user.shows("40 of 42 rows are valid; 1 bad, 1 duplicate.", "Predicted delivery")
     user.shows("Hello Guest 0, first flush Darjeeling is here.")
     picture(user)
 
