@@ -105,7 +105,12 @@ def test_a_flood_leaves_the_others_their_share(
             "--system-id", "me", "--password", "secret", "--tps", str(TPS), "--window", "100",
         )  # fmt: skip
         platform.cpaas("rule", "create", "--channel", "sms", "--route", "slow", "--priority", "1")
-        until(lambda: platform.cpaas("route", "list")["routes"][0]["state"] == "up")
+        until(
+            lambda: any(
+                one["name"] == "slow" and one["state"] == "up"
+                for one in platform.cpaas("route", "list")["routes"]
+            )
+        )
         figures = measured(platform, keys, dsn)
     finally:
         platform.down()
