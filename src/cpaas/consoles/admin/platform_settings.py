@@ -13,9 +13,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from cpaas.alerts import tell
-from cpaas.billing import check as billing_check
-from cpaas.billing import prices
 from cpaas.billing import queries as billing_queries
+from cpaas.consoles.admin.price_fields import save_prices
 from cpaas.consoles.admin.settings_form import TITLES, SectionForm
 from cpaas.consoles.admin.user_form import PRICES
 from cpaas.consoles.shared.fields import add_fault
@@ -122,7 +121,7 @@ def _save(request: HttpRequest, form: SectionForm, current: Current) -> str:
         if form.section == "general":
             await _save_logo(connection, form)
         if form.section == "prices":
-            await _save_prices(connection, form)
+            await save_prices(connection, None, form)
         if form.section != "alerts":
             return ""
         return await edit.secret_for_webhook(connection, keyring, new="rotate" in request.POST)
@@ -146,21 +145,6 @@ async def _save_logo(connection: Any, form: SectionForm) -> None:
         await logos.put(connection, given.read(logos.BYTES_MAX + 1))
     elif form.cleaned_data.get("no_logo"):
         await logos.drop(connection)
-
-
-async def _save_prices(connection: Any, form: SectionForm) -> None:
-    for field, (channel, category, _) in PRICES.items():
-        text = form.cleaned_data[field]
-        if text == form.initial[field]:
-            continue
-        try:
-            if text:
-                micro = billing_check.amount(text)
-                await prices.set_price(connection, None, channel, micro, category=category)
-            else:
-                await prices.delete_price(connection, None, channel, category=category)
-        except InputError as error:
-            raise InputError(error.what, error.todo, field) from error
 
 
 def _entered(form: SectionForm, current: Current, keyring: Keyring) -> Current:

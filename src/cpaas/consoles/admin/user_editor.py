@@ -14,9 +14,10 @@ from cpaas.accounts.create import change_account
 from cpaas.accounts.editing_types import Edited
 from cpaas.accounts.types import Changes
 from cpaas.billing import check as billing_check
-from cpaas.billing import prices, wallet
 from cpaas.billing import queries as billing_queries
-from cpaas.consoles.admin.user_form import CHANNELS, PRICES, UserForm, initial
+from cpaas.billing import wallet
+from cpaas.consoles.admin.price_fields import save_prices
+from cpaas.consoles.admin.user_form import CHANNELS, UserForm, initial
 from cpaas.consoles.shared import formats
 from cpaas.consoles.shared.fields import add_fault
 from cpaas.consoles.shared.runtime import acting, change, look, runtime
@@ -84,7 +85,7 @@ def _save(
         await editing.assign_routes(
             connection, known.id, {one: given[f"route_{one}"] for one, _ in CHANNELS}, routes
         )
-        await _save_prices(connection, known.id, form)
+        await save_prices(connection, known.id, form)
         limit = billing_check.amount(given["credit_limit"])
         await wallet.set_credit_limit(connection, known.id, limit)
         await wallet.set_low_balance(
@@ -118,21 +119,6 @@ def _changes(given: dict[str, Any]) -> Changes:
         rcs_enabled=given["rcs_enabled"],
         voice_enabled=given["voice_enabled"],
     )
-
-
-async def _save_prices(connection: Any, account_id: int, form: UserForm) -> None:
-    for field, (channel, category, _) in PRICES.items():
-        text = form.cleaned_data[field]
-        if text == form.initial[field]:
-            continue
-        try:
-            if text:
-                micro = billing_check.amount(text)
-                await prices.set_price(connection, account_id, channel, micro, category=category)
-            else:
-                await prices.delete_price(connection, account_id, channel, category=category)
-        except InputError as error:
-            raise InputError(error.what, error.todo, field) from error
 
 
 async def _save_webhook(connection: Any, known: Edited, url: str) -> str:
