@@ -65,6 +65,7 @@ class RouteGateway:
         self._extend_at = 0.0
         self._others_at = 0.0
         self._others_due = False
+        self._out_of_tokens = False
         self._unwritten: list[Prepared] = []
         self._doubt: Batch | None = None
         self.taken_at = 0.0
@@ -169,9 +170,9 @@ class RouteGateway:
         if self._buffer.messages and self.link is not None and self.link.up:
             if self._around.settler.answers_room <= 0:
                 seconds = SETTLE_SECONDS
-            else:
-                # 0 means that the window is what is waited for, and the link tells of room.
-                seconds = self.throttle.ready_in(self._around.clock()) or POLL_SECONDS
+            elif self._out_of_tokens:
+                # None, when the next has come since the turn.
+                seconds = self.throttle.ready_in(self._around.clock())
         # Zero is past: the sweep has its own pace.
         seconds = min(seconds, self._contact.due_in(self._around.clock()) or POLL_SECONDS)
         with contextlib.suppress(TimeoutError):
@@ -182,6 +183,7 @@ class RouteGateway:
     async def _turn(self) -> bool:
         await self._resolve_doubt()
         await self._put_back()
+        self._out_of_tokens = False
         now = self._around.clock()
         ready = self._ready(now)
         down = self._contact.down(now)
@@ -270,6 +272,7 @@ class RouteGateway:
         assert link is not None  # noqa: S101
         batch = Batch(around.clock_us())
         tokens = self.throttle.available(around.clock())
+        self._out_of_tokens = tokens <= 0
         slots = link.free
         largest = link.largest_free
         most = min(CLAIM_MAX, around.settler.answers_room)
