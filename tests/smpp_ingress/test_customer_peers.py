@@ -10,6 +10,7 @@ from tests.simulators.test_smsc_with_kannel import kannel
 from tests.smpp.test_smpp_peers import SmpplibEsme, node
 from tests.smpp_ingress.door import NUMBER, PASSWORD, Door, door, until
 
+from cpaas.smpp.status import CommandStatus as St
 from cpaas.webhooks.events import uuid_text
 
 
@@ -20,15 +21,19 @@ async def made(dsn: str) -> AsyncIterator[Door]:
 
 
 async def test_node_smpp(made: Door) -> None:
-    async with node("esme.js", str(made.port), "acme", PASSWORD, "MYBRAND", NUMBER) as peer:
-        await until(lambda: len(peer.of("answer")) == 6)
+    async with node("esme.js", str(made.port), "acme", PASSWORD, "MYBRAND", NUMBER, "12") as peer:
+        await until(lambda: len(peer.of("answer")) == 7)
         assert peer.of("bound") == [{"event": "bound", "status": 0, "system_id": "cpaas"}]
-        assert [event["status"] for event in peer.of("answer")] == [0] * 6
+        (refused,) = [event for event in peer.of("answer") if event["number"] == 6]
+        assert refused["status"] == St.ESME_RINVDSTADR
+        assert refused["why"].startswith("invalid_number: '12' is too short")
+        stored = [event for event in peer.of("answer") if event is not refused]
+        assert [event["status"] for event in stored] == [0] * 6
         rows = await made.rows()
         assert {row["body"] for row in rows} == {
             "Hello [€]", "नमस्ते 😀", "first second", "in the payload", "sar",
         }  # fmt: skip
-        ids = {event["number"]: event["id"] for event in peer.of("answer")}
+        ids = {event["number"]: event["id"] for event in stored}
         assert ids[2] == ids[3], "the parts of one message have its id"
         assert {*ids.values()} == {uuid_text(row["id"]) for row in rows}
         await until(lambda: peer.of("query"))
@@ -61,6 +66,38 @@ async def test_smpplib(made: Door) -> None:
     assert b"stat:UNDELIV" in esme.texts[0]
 
 
+async def test_smpplib_takes_a_refusal_and_goes_on(made: Door) -> None:
+    require("smpplib")
+
+    def talk() -> dict[int, tuple[int, bytes]]:
+        import smpplib.client
+
+        said: dict[int, tuple[int, bytes]] = {}
+        client = smpplib.client.Client("127.0.0.1", made.port, timeout=60)
+        client.set_error_pdu_handler(lambda pdu: None)
+        client.connect()
+        client.bind_transmitter(system_id="acme", password=PASSWORD)
+        for number in ("12", NUMBER):
+            client.send_message(
+                source_addr_ton=5, source_addr="MYBRAND", destination_addr=number,
+                short_message=b"hello",
+            )  # fmt: skip
+        client.set_message_sent_handler(
+            lambda pdu: said.update({pdu.sequence: (pdu.status, pdu.message_id)})
+        )
+        while len(said) < 2:
+            client.read_once()
+        client.unbind()
+        client.disconnect()
+        return said
+
+    said = await asyncio.to_thread(talk)
+    (row,) = await made.rows()
+    assert [said[number] for number in sorted(said)] == [
+        (St.ESME_RINVDSTADR, b""), (0, uuid_text(row["id"]).encode()),
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 async def test_kannel(made: Door, tmp_path: Path) -> None:
     require("kannel")
@@ -82,3 +119,8 @@ async def test_kannel(made: Door, tmp_path: Path) -> None:
         while len(box.reports) < before + 3:
             await asyncio.sleep(0.05)
         assert {report.split("&")[0] for report in box.reports[before:]} == {"state=1"}
+        before = len(box.reports)
+        assert await box.send(to="+12", text="nowhere", **wish) == 202
+        while len(box.reports) == before:
+            await asyncio.sleep(0.05)
+        assert box.reports[before].startswith("state=16&"), "its SMSC refused it"

@@ -62,6 +62,25 @@ async def test_registered_delivery_is_obeyed(made: Door) -> None:
     assert {r.message_id for r in receipts(esme)} == {uuid_text(rows[n]["id"]) for n in (1, 3, 4)}
 
 
+async def test_an_intermediate_receipt_tells_that_a_carrier_has_it(made: Door) -> None:
+    client, esme = await made.bind()
+    await made.send(client, esme, *[text(registered_delivery=n) for n in (0x11, 0x10, 0x12, 1)])
+    rows = await made.rows()
+    for status in ("SUBMITTED", "DELIVERED"):
+        for row in rows:
+            await made.end(row["id"], status, provider_message_id=f"c{row['id']}")
+    await until(lambda: len(receipts(esme)) == 5)
+    told = [
+        (receipt.message_id, receipt.state.name, receipt.intermediate) for receipt in receipts(esme)
+    ]
+    ids = [uuid_text(row["id"]) for row in rows]
+    assert told == [
+        *((id_, "ENROUTE", True) for id_ in ids[:3]),
+        (ids[0], "DELIVRD", False), (ids[3], "DELIVRD", False),
+    ]  # fmt: skip
+    assert esme.delivered[0].esm_class == 0x20
+
+
 async def test_a_blocked_number_looks_accepted_and_is_told(made: Door) -> None:
     await made.pool.execute("INSERT INTO blacklist_entry (number) VALUES ($1)", f"+{NUMBER}")
     client, esme = await made.bind()

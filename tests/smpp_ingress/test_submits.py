@@ -4,18 +4,27 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from tests.pipeline.accepting import PRICE
-from tests.smpp_ingress.door import NUMBER, Door, door, receipts, serving, text, until
+from tests.smpp_ingress.door import NUMBER, PASSWORD, Door, door, receipts, serving, text, until
 from tests.smpp_ingress.raw import Raw
 
 from cpaas.smpp.layout import Destination
-from cpaas.smpp.pdu import CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti, SubmitSm
+from cpaas.smpp.pdu import (
+    BindTransmitter,
+    CancelSm,
+    DataSm,
+    QuerySm,
+    ReplaceSm,
+    SubmitMulti,
+    SubmitSm,
+)
 from cpaas.smpp.receipt import MessageState
 from cpaas.smpp.status import CommandStatus as St
 from cpaas.smpp.text import Encoding, split
 from cpaas.smpp.times import format_absolute, format_relative
-from cpaas.smpp.tlv import Tag
+from cpaas.smpp.tlv import Tag, tlv_text
 from cpaas.webhooks.events import uuid_text
 
 LONG = "Grüße, a text that needs several parts [with] an extension. " * 4
@@ -219,6 +228,66 @@ async def test_submit_multi_data_sm_query_and_cancel(made: Door) -> None:
     told = await raw.read()
     assert f"id:{many.message_id} ".encode() in told.short_message  # type: ignore[union-attr]
     await raw.close()
+
+
+async def test_cancel_by_addresses(made: Door) -> None:
+    await made.change(
+        "INSERT INTO sender (account_id, channel, value, status)"
+        " VALUES ($1, 'sms', 'OTHER', 'APPROVED')",
+        made.account_id,
+    )
+    client, esme = await made.bind()
+    later = format_relative(timedelta(hours=2))
+    await made.send(
+        client, esme,
+        text("promotional", schedule_delivery_time=later, service_type="PROMO"), text("waits"),
+        text("to another", to="+919876543211"), text("from another", source_addr="OTHER"),
+    )  # fmt: skip
+    raw = await Raw.connect(made.port)
+    await raw.bind(kind=BindTransmitter)
+    both = {"source_addr": "MYBRAND", "destination_addr": NUMBER}
+
+    async def cancelled(status: int, **asked: str) -> set[str]:
+        answer = await raw.ask(CancelSm(**asked, sequence=2))  # type: ignore[arg-type]
+        assert answer.status == status
+        return {row["body"] for row in await made.rows() if row["status"] == "CANCELLED"}
+
+    assert await cancelled(St.ESME_RCANCELFAIL, source_addr="MYBRAND") == set()
+    assert await cancelled(0, **both, service_type="PROMO") == {"promotional"}
+    assert await cancelled(0, **both) == {"promotional", "waits"}
+    assert await cancelled(St.ESME_RCANCELFAIL, **both) == {"promotional", "waits"}
+    assert await made.world.balance(made.account_id) == 1_000_000_000 - 2 * PRICE
+    await until(lambda: len(receipts(esme)) == 2)
+    await raw.close()
+
+
+async def test_a_refusal_says_why_to_whom_knows_tlvs(made: Door) -> None:
+    far = datetime.now(UTC) + timedelta(days=40)
+    sent: list[tuple[Any, int, str]] = [
+        (text(to="12"), St.ESME_RINVDSTADR, "invalid_number: '12' is too short"),
+        (text(b"", data_coding=4), St.ESME_RINVDCS, "ESME_RINVDCS: binary messages are not"),
+        (text(schedule_delivery_time=format_absolute(far)), St.ESME_RINVSCHED,
+         "validation_error: send_at is more than 30 days ahead."),
+        (DataSm(source_addr="OTHERS", destination_addr=NUMBER, tlvs={0x0424: [b"x"]}),
+         St.ESME_RINVSRCADR, "sender_not_approved: "),
+        (SubmitMulti(source_addr="MYBRAND", destinations=(Destination(1, 1, "12"),),
+                     short_message=b"x"), St.ESME_RINVDSTADR, "invalid_number: "),
+    ]  # fmt: skip
+    for version in (0x50, 0x34, 0x33):
+        raw = await Raw.connect(made.port)
+        bound = await raw.ask(
+            BindTransmitter(
+                system_id="acme", password=PASSWORD, interface_version=version, sequence=1
+            )
+        )
+        assert bound.status == 0
+        for number, (pdu, status, why) in enumerate(sent, 2):
+            answer = await raw.ask(msgspec.structs.replace(pdu, sequence=number))
+            assert answer.status == status
+            said = tlv_text(answer.tlvs, Tag.ADDITIONAL_STATUS_INFO_TEXT)
+            knows = version >= (0x34 if isinstance(pdu, DataSm) else 0x50)
+            assert said and said.startswith(why) if knows else said is None, (version, said)
+        await raw.close()
 
 
 async def test_another_accounts_message_is_not_seen(made: Door) -> None:

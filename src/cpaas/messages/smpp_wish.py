@@ -14,8 +14,16 @@ SUCCESS: Final = frozenset({"message.delivered"})
 FAILURE: Final = frozenset(
     f"message.{status}" for status in ("failed", "rejected", "expired", "blocked", "cancelled")
 )
+#: what an intermediate receipt tells: a carrier has it.
+UNDER_WAY: Final = frozenset({"message.submitted"})
 #: registered_delivery, bits 0 and 1 -> the events that are receipts.
-_WANTED: Final = {"1": SUCCESS | FAILURE, "2": FAILURE, "3": SUCCESS}
+_FINAL: Final = {0: frozenset(), 1: SUCCESS | FAILURE, 2: FAILURE, 3: SUCCESS}
+_INTERMEDIATE_BIT: Final = 0x10
+#: bits 0 and 1, and bit 2 for intermediate ones -> the events.
+_WANTED: Final = {
+    str(asked | more): events | (UNDER_WAY if more else frozenset())
+    for asked, events in _FINAL.items() for more in (0, 4)
+}  # fmt: skip
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -29,10 +37,11 @@ class Wish(msgspec.Struct, frozen=True):
 def wish_url(registered: int, system_id: str, message_id: str = "") -> str:
     """The wish in one line; "" when no receipt is wanted.
 
-    registered: bits 0 and 1 of registered_delivery. message_id: under which the ESME knows the
-    message, if it is not its own.
+    registered: registered_delivery. message_id: under which the ESME knows the message, if it is
+    not its own.
     """
-    return f"{SMPP}{registered}:{message_id}:{system_id}" if registered else ""
+    asked = registered & 3 | (4 if registered & _INTERMEDIATE_BIT else 0)
+    return f"{SMPP}{asked}:{message_id}:{system_id}" if asked else ""
 
 
 def read_wish(url: str) -> Wish:

@@ -30,7 +30,7 @@ _ALL: Final = (
     Reason("no_recipients", 422, "No recipients"),
     Reason("too_many_recipients", 422, "Too many recipients"),
     Reason("no_valid_recipient", 422, "No recipient can be sent to"),
-    Reason("country_not_allowed", 422, "The country is not allowed"),
+    Reason("country_not_allowed", 422, "The country is not allowed", CommandStatus.ESME_RINVDSTADR),
     Reason("sender_required", 422, "A sender is required", CommandStatus.ESME_RINVSRCADR),
     Reason("sender_not_approved", 422, "The sender is not approved", CommandStatus.ESME_RINVSRCADR),
     Reason("no_price", 422, "No price is set"),

@@ -10,7 +10,7 @@ from typing import TypeVar
 from cpaas.smpp.errors import EncodeError
 from cpaas.smpp.layout import DELIVER_SM, RESPONSE, SUBMIT_SM
 from cpaas.smpp.pdu import ShortMessage
-from cpaas.smpp.tlv import TlvError, decode_tlvs, encode_tlvs
+from cpaas.smpp.tlv import TlvError, decode_tlvs, encode_tlvs, status_text
 
 M = TypeVar("M", bound=ShortMessage)
 
@@ -110,9 +110,11 @@ def decode_message(frame: bytes, cls: type[M], sequence: int) -> M | None:
     )
 
 
-def encode_submit_resp(sequence: int, status: int, message_id: str) -> bytes:
-    """Write a submit_sm_resp; an error has no message_id."""
+def encode_submit_resp(sequence: int, status: int, message_id: str, why: str = "") -> bytes:
+    """Write a submit_sm_resp; an error has no message_id, and `why` in a TLV."""
     body = message_id.encode("latin-1") + b"\0"
+    if why:
+        body += encode_tlvs(status_text(why))
     return _HEADER.pack(16 + len(body), SUBMIT_SM_RESP, status, sequence) + body
 
 

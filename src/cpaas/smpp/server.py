@@ -97,8 +97,10 @@ class Connection(Link):
             self.write(self.session.reject_bind(status))
             self.close("the bind was refused")
 
-    def submit_resps(self, answers: Sequence[tuple[int, int, str]]) -> None:
-        """Answer submit_sm requests: (sequence, command_status, message_id) each."""
+    def submit_resps(
+        self, answers: Sequence[tuple[int, int, str] | tuple[int, int, str, str]]
+    ) -> None:
+        """Answer submit_sm requests: (sequence, command_status, message_id[, why]) each."""
         self.session.answered(len(answers))
         self.write(b"".join([encode_submit_resp(*answer) for answer in answers]))
         self.settle()

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 Tlvs = dict[int, list[bytes]]
 
+STATUS_TEXT_MAX = 255
 _HEAD = struct.Struct(">HH")
 
 
@@ -96,6 +97,12 @@ def decode_tlvs(data: bytes, start: int) -> Tlvs:
             tlvs[tag] = [value]
         start += length
     return tlvs
+
+
+def status_text(why: str) -> Tlvs:
+    """additional_status_info_text: why a request was refused, in ASCII, cut to 255."""
+    text = why.encode("ascii", "replace")[:STATUS_TEXT_MAX]
+    return {int(Tag.ADDITIONAL_STATUS_INFO_TEXT): [text + b"\0"]}
 
 
 def tlv_int(tlvs: Tlvs, tag: int) -> int | None:

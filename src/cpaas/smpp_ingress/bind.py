@@ -19,6 +19,7 @@ from cpaas.smpp.pdu import (
 )
 from cpaas.smpp.server import Connection
 from cpaas.smpp.status import CommandStatus as St
+from cpaas.smpp.tlv import Tlvs, status_text
 from cpaas.smpp_ingress.notify import Outbox
 from cpaas.smpp_ingress.types import BindRow
 from cpaas.snapshot.types import SmppCredential
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from cpaas.smpp_ingress.server import Ingress
 
 SYSTEM_ID: Final = "cpaas"
+#: from which interface_version an answer may have TLVs: data_sm_resp, and any other. smpplib, for
+#: one, breaks off when a submit_sm_resp of 3.4 has one.
+_DATA_TLVS_SINCE: Final = 0x34
+_TLVS_SINCE: Final = 0x50
 _log = get_logger("smpp")
 
 
@@ -40,7 +45,7 @@ class CustomerBind:
         self.bound_us = 0
         self._ingress = ingress
         self._outbox: Outbox | None = None
-        self._answers: list[tuple[int, int, str]] = []
+        self._answers: list[tuple[int, int, str, str]] = []
         self._lost = False
 
     @property
@@ -168,7 +173,12 @@ class CustomerBind:
 
     # Answers
 
-    def answer(self, sequence: int, status: int | None, message_id: str) -> None:
+    def told(self, why: str, since: int = _TLVS_SINCE) -> str:
+        """A refusal's reason if this ESME's version reads it in an answer, else nothing."""
+        asked = self.connection.request
+        return why if asked is not None and asked.interface_version >= since else ""
+
+    def answer(self, sequence: int, status: int | None, message_id: str, why: str) -> None:
         """Answers a submit_sm together with what else is answered in this turn of the loop."""
         if status is None:
             self.unknown()
@@ -176,7 +186,12 @@ class CustomerBind:
         self.refused += status != St.ESME_ROK
         if not self._answers:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._answers.append((sequence, status, message_id))
+        self._answers.append((sequence, status, message_id, self.told(why)))
+
+    def tlvs(self, why: str, since: int = _TLVS_SINCE) -> Tlvs:
+        """The TLVs of an answer that refuses for this reason; none for "" or an older ESME."""
+        said = self.told(why, since)
+        return status_text(said) if said else {}
 
     def respond(self, pdu: Pdu) -> None:
         """Answers any other request."""
@@ -202,8 +217,8 @@ class _Answer:
         self.bind = bind
         self.sequence = sequence
 
-    def __call__(self, status: int | None, message_id: str) -> None:
-        self.bind.answer(self.sequence, status, message_id)
+    def __call__(self, status: int | None, message_id: str, why: str = "") -> None:
+        self.bind.answer(self.sequence, status, message_id, why)
 
 
 class _DataAnswer(_Answer):
@@ -211,12 +226,13 @@ class _DataAnswer(_Answer):
 
     __slots__ = ()
 
-    def __call__(self, status: int | None, message_id: str) -> None:
+    def __call__(self, status: int | None, message_id: str, why: str = "") -> None:
         if status is None:
             self.bind.unknown()
             return
         self.bind.refused += status != St.ESME_ROK
-        self.bind.respond(DataSmResp(message_id, sequence=self.sequence, status=status))
+        tlvs = self.bind.tlvs(why, _DATA_TLVS_SINCE)
+        self.bind.respond(DataSmResp(message_id, sequence=self.sequence, status=status, tlvs=tlvs))
 
 
 class _MultiAnswer:
@@ -229,12 +245,14 @@ class _MultiAnswer:
         self.sequence = sequence
 
     def __call__(
-        self, status: int | None, message_id: str, failed: tuple[Unsuccessful, ...]
+        self, status: int | None, message_id: str, failed: tuple[Unsuccessful, ...], why: str = ""
     ) -> None:
         if status is None:
             self.bind.unknown()
             return
         self.bind.refused += len(failed)
         self.bind.respond(
-            SubmitMultiResp(message_id, failed, sequence=self.sequence, status=status)
+            SubmitMultiResp(
+                message_id, failed, sequence=self.sequence, status=status, tlvs=self.bind.tlvs(why)
+            )
         )

@@ -25,11 +25,27 @@ from cpaas.snapshot.types import SmppCredential, Snapshot
 from cpaas.webhooks.events import iso, uuid_text
 
 LAST_MAX: Final = 10_000
-_WISH: Final = 3
-#: registered_delivery that asks for receipts of what was not delivered.
+#: bits 0 and 1 of registered_delivery, and those that ask for receipts of what was not delivered.
+_FINAL_RECEIPT: Final = 3
 _TELLS_FAILURE: Final = (1, 2)
-#: (command_status, message id) of one request; None = no answer may be given.
-Answer = Callable[[int | None, str], None]
+#: an input at fault that SMPP has a status of its own for.
+_BY_FIELD: Final = {"send_at": St.ESME_RINVSCHED, "validity_seconds": St.ESME_RINVEXPIRY}
+
+
+class Answer(Protocol):
+    """Answers one request."""
+
+    def __call__(self, status: int | None, message_id: str, why: str = "") -> None:
+        """command_status (None: no answer may be given), message id, and why it is refused."""
+
+
+class AnswerToMany(Protocol):
+    """Answers one submit_multi."""
+
+    def __call__(
+        self, status: int | None, message_id: str, failed: tuple[Unsuccessful, ...], why: str = ""
+    ) -> None:
+        """As `Answer`, with those that cannot be sent to."""
 
 
 class Snapshots(Protocol):
@@ -75,17 +91,14 @@ class Intake:
             self._part(bound, pdu, part.number, self._long.add(
                 bound.account_id, bound.system_id, pdu, part), answer)  # fmt: skip
         except (UnreadableError, RefusedError) as error:
-            answer(self._status(error, bound), "")
+            self._refuse(error, bound, answer)
 
     def over_window(self, bound: SmppCredential, answer: Answer) -> None:
         """Refuses what comes beyond the account's window of requests without an answer."""
         why = f"more than {bound.window} requests without an answer"
-        answer(self._status(UnreadableError(St.ESME_RTHROTTLED, why), bound), "")
+        self._refuse(UnreadableError(St.ESME_RTHROTTLED, why), bound, answer)
 
-    def take_multi(
-        self, bound: SmppCredential, pdu: SubmitMulti,
-        answer: Callable[[int | None, str, tuple[Unsuccessful, ...]], None],
-    ) -> None:  # fmt: skip
+    def take_multi(self, bound: SmppCredential, pdu: SubmitMulti, answer: AnswerToMany) -> None:
         """One message to many; those that cannot be sent to are named in the answer."""
         failed: list[Unsuccessful] = []
         try:
@@ -101,18 +114,19 @@ class Intake:
             prepared = prepare(self._current(), author, read.draft(pdu, part.text(), asked), now_us)
             messages = self._addressed(bound, prepared, pdu.destinations, failed)
         except (UnreadableError, RefusedError) as error:
-            answer(self._status(error, bound), "", ())
+            status = self._status(error, bound)
+            answer(status, "", (), self.last[bound.id])
             return
         if not messages:
-            answer(failed[0].error_status, "", tuple(failed))
+            answer(failed[0].error_status, "", tuple(failed), self.last.get(bound.id, ""))
             return
         shared = uuid_text(messages[0].id)
         for message in messages:
-            message.webhook_url = wish_url(pdu.registered_delivery & _WISH, bound.system_id, shared)
+            message.webhook_url = wish_url(pdu.registered_delivery, bound.system_id, shared)
 
         def done(outcome: Outcome) -> None:
-            status = self._outcome(outcome, bound)
-            answer(status, shared if status == St.ESME_ROK else "", tuple(failed))
+            status, why = self._outcome(outcome, bound)
+            answer(status, shared if status == St.ESME_ROK else "", tuple(failed), why)
 
         self._put(prepared, messages, done)
 
@@ -148,16 +162,16 @@ class Intake:
             return
         self._long.close(message)
 
-        def done(status: int | None, message_id: str) -> None:
+        def done(status: int | None, message_id: str, why: str = "") -> None:
             refused = status not in (St.ESME_ROK, None)
             self._long.forget(message, self.lost(message, "message_refused") if refused else ())
-            answer(status, message_id)
+            answer(status, message_id, why)
 
         try:
             asked = read.wishes(message.first, self._clock_us())
             self._whole(bound, message.first, message.text, asked, message.message_id, done)
         except (UnreadableError, RefusedError) as error:
-            done(self._status(error, bound), "")
+            self._refuse(error, bound, done)
 
     def _whole(
         self, bound: SmppCredential, pdu: SubmitSm | DataSm, text: str, asked: Wishes,
@@ -168,11 +182,11 @@ class Intake:
         prepared = prepare(self._current(), author, read.draft(pdu, text, asked), now_us)
         message = address(prepared, pdu.destination_addr)
         message.id = message_id or message.id
-        message.webhook_url = wish_url(pdu.registered_delivery & _WISH, bound.system_id)
+        message.webhook_url = wish_url(pdu.registered_delivery, bound.system_id)
 
         def done(outcome: Outcome) -> None:
-            status = self._outcome(outcome, bound)
-            answer(status, uuid_text(message.id) if status == St.ESME_ROK else "")
+            status, why = self._outcome(outcome, bound)
+            answer(status, uuid_text(message.id) if status == St.ESME_ROK else "", why)
 
         self._put(prepared, [message], done)
 
@@ -200,17 +214,22 @@ class Intake:
                 failed.append(Unsuccessful(one.ton, one.npi, one.address, status))
         return messages
 
-    def _outcome(self, outcome: Outcome, bound: SmppCredential) -> int | None:
-        """What the customer is told; None when it is not known whether it was stored."""
+    def _outcome(self, outcome: Outcome, bound: SmppCredential) -> tuple[int | None, str]:
+        """Status and reason that the customer is told; None: not known whether it was stored."""
         if outcome is None:
-            return St.ESME_ROK
+            return St.ESME_ROK, ""
         if isinstance(outcome, Replay):
             # Only an Idempotency-Key is answered so, and SMPP has none.
-            return St.ESME_RSYSERR
+            return St.ESME_RSYSERR, ""
         if outcome.code == "outcome_unknown":
             self.refusals[outcome.code] += 1
-            return None
-        return self._status(outcome, bound)
+            return None, ""
+        return self._status(outcome, bound), self.last[bound.id]
+
+    def _refuse(
+        self, error: UnreadableError | RefusedError, bound: SmppCredential, answer: Answer
+    ) -> None:
+        answer(self._status(error, bound), "", self.last[bound.id])
 
     def _status(self, error: UnreadableError | RefusedError, bound: SmppCredential) -> St:
         if len(self.last) >= LAST_MAX:
@@ -221,11 +240,11 @@ class Intake:
             return error.status
         self.refusals[error.code] += 1
         self.last[bound.id] = _line(error.code, error.detail)
-        return REASONS[error.code].command_status
+        return _BY_FIELD.get(error.field) or REASONS[error.code].command_status
 
     def lost(self, message: LongMessage, code: str = "parts_missing") -> list[NewReceipt]:
         """The receipt of a long message that can never be sent, if one was asked for."""
-        if message.first.registered_delivery & _WISH not in _TELLS_FAILURE:
+        if message.first.registered_delivery & _FINAL_RECEIPT not in _TELLS_FAILURE:
             return []
         at = iso(self._clock_us())
         told = receipts.Told(

@@ -133,6 +133,24 @@ async def receives(connection: Any, credential_id: int) -> None:
     )
 
 
+async def waiting_between(
+    connection: Any, account_id: int, sender: str, recipient: str, *, lane: str, most: int
+) -> list[bytes]:
+    """An account's SMS between two addresses that no carrier has yet, oldest first.
+
+    lane: "" for any.
+    """
+    rows = await connection.fetch(
+        """SELECT id FROM message
+           WHERE account_id = $1 AND sender = $2 AND recipient = $3 AND channel = 'sms'
+             AND status IN ('SCHEDULED', 'QUEUED') AND ($4 = '' OR lane = $4)
+             AND id >= cpaas_uuid_at(now() - interval '35 days')
+           ORDER BY id LIMIT $5""",
+        account_id, sender, recipient, lane, most,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
 async def message_state(connection: Any, account_id: int, message_id: bytes) -> MessageState | None:
     """The state of an account's message."""
     row = await connection.fetchrow(

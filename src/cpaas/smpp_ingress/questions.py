@@ -12,8 +12,11 @@ from cpaas.smpp.receipt import FINAL_STATES, MessageState
 from cpaas.smpp.status import CommandStatus as St
 from cpaas.smpp.times import format_absolute
 from cpaas.smpp_ingress import queries, receipts
+from cpaas.smpp_ingress.read import lane
 from cpaas.snapshot.types import SmppCredential, Snapshot
 
+#: of what waits between two addresses, the oldest.
+CANCELLED_AT_ONCE: Final = 1_000
 _SECOND_US: Final = 1_000_000
 
 
@@ -44,21 +47,36 @@ class Questions:
         return QuerySmResp(pdu.message_id, final, int(state), 0, sequence=pdu.sequence)
 
     async def cancel(self, bound: SmppCredential, pdu: CancelSm) -> CancelSmResp:
-        """Takes back a message that no carrier has yet; its price is refunded."""
-        message_id = _id(pdu.message_id)
-        done = False
-        if message_id is not None:
-            now_us = self._clock_us()
-            asked = Finish(
-                message_id, "CANCELLED", now_us, error_code="cancelled",
-                error="Cancelled by its account.", refund="always", actor=f"smpp:{bound.id}",
-            )  # fmt: skip
-            context = Context(self._snapshot(), self._instance_id, now_us)
-            async with self._pool.acquire() as connection, connection.transaction():
-                if await queries.message_state(connection, bound.account_id, message_id):
-                    done = bool(await finish(connection, context, [asked]))
+        """Takes back what no carrier has yet, by id or by addresses; its price is refunded."""
+        now_us = self._clock_us()
+        context = Context(self._snapshot(), self._instance_id, now_us)
+        async with self._pool.acquire() as connection, connection.transaction():
+            asked = [
+                Finish(
+                    message_id, "CANCELLED", now_us, error_code="cancelled",
+                    error="Cancelled by its account.", refund="always", actor=f"smpp:{bound.id}",
+                )
+                for message_id in await _meant(connection, bound, pdu)
+            ]  # fmt: skip
+            done = bool(asked and await finish(connection, context, asked))
         status = St.ESME_ROK if done else St.ESME_RCANCELFAIL
         return CancelSmResp(sequence=pdu.sequence, status=status)
+
+
+async def _meant(connection: Any, bound: SmppCredential, pdu: CancelSm) -> list[bytes]:
+    """The account's messages that a cancel_sm names; without an id, those between its addresses."""
+    if pdu.message_id:
+        message_id = _id(pdu.message_id)
+        if message_id is None:
+            return []
+        found = await queries.message_state(connection, bound.account_id, message_id)
+        return [] if found is None else [message_id]
+    if not pdu.source_addr or not pdu.destination_addr:
+        return []
+    return await queries.waiting_between(
+        connection, bound.account_id, pdu.source_addr, f"+{pdu.destination_addr.lstrip('+')}",
+        lane=lane(pdu.service_type) if pdu.service_type else "", most=CANCELLED_AT_ONCE,
+    )  # fmt: skip
 
 
 def _id(text: str) -> bytes | None:

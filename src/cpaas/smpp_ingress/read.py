@@ -91,9 +91,14 @@ def wishes(pdu: Submitted, now_us: int) -> Wishes:
     dlt = {name: tlv_text(pdu.tlvs, tag) or "" for tag, name in _DLT_TAGS if tag in pdu.tlvs}
     dlt = {name: value.strip() for name, value in dlt.items() if value.strip()}
     return Wishes(
-        send_at_us, seconds, _LANES.get(pdu.service_type.upper(), "transactional"),
-        "" if number is None else str(number), dlt or None,
+        send_at_us, seconds, lane(pdu.service_type), "" if number is None else str(number),
+        dlt or None,
     )  # fmt: skip
+
+
+def lane(service_type: str) -> Lane:
+    """The traffic class that a service_type stands for."""
+    return _LANES.get(service_type.upper(), "transactional")
 
 
 def _time(text: str, now: datetime, status: St) -> int | None:

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from cpaas.smpp.layout import ESM_RECEIPT
+from cpaas.smpp.layout import ESM_INTERMEDIATE, ESM_RECEIPT
 from cpaas.smpp.pdu import DeliverSm
-from cpaas.smpp.receipt import MessageState, receipt_text
+from cpaas.smpp.receipt import FINAL_STATES, MessageState, receipt_text
 from cpaas.smpp.text import DATA_CODING, encode_text, plan
 from cpaas.smpp.tlv import Tag, Tlvs
 
@@ -103,7 +103,8 @@ def deliver_sm(kind: str, body: bytes) -> DeliverSm:
         int(Tag.MESSAGE_STATE): [bytes([state])],
     }
     return DeliverSm(
-        "", *_address(data.to), *_address(data.sender), esm_class=ESM_RECEIPT,
+        "", *_address(data.to), *_address(data.sender),
+        esm_class=ESM_RECEIPT if state in FINAL_STATES else ESM_INTERMEDIATE,
         short_message=text, tlvs=tlvs,
     )  # fmt: skip
 
