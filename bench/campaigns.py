@@ -3,6 +3,7 @@
 `.venv/bin/python bench/campaigns.py --rows 1000000 [--xlsx]` starts a copy with the settings of
 the environment (CPAAS_HOME, CPAAS_PORT_OFFSET), stops cpaas-sms so that nothing but the launch
 works, and prints rows a second and the peak of resident memory of the reader and of cpaas-core.
+`--make FILE` only writes such a file, `--file FILE` measures with one that is there.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def until(key: str, campaign_id: int, peaks: Peaks, done: Any) -> float:
     return time.monotonic() - began
 
 
-def measure(rows: int, *, xlsx: bool, launch: bool) -> dict[str, Any]:
+def measure(path: Path, rows: int, *, launch: bool) -> dict[str, Any]:
     """Read, and launch without limit."""
     account = cpaas("account", "create", f"bulk{int(time.time())}", "--username",
                     f"bulk{int(time.time())}", "--credit", "1000000")  # fmt: skip
@@ -107,16 +108,13 @@ def measure(rows: int, *, xlsx: bool, launch: bool) -> dict[str, Any]:
     time.sleep(2)
     peaks.look()
     idle = peaks.core_mb
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / ("rows.xlsx" if xlsx else "rows.csv")
-        write(path, rows, xlsx=xlsx)
-        text = "Dear {{name}}, order {{order}} is ready."
-        made = call(key, "POST", "", {"name": "bench", "text": text})
-        began = time.monotonic()
-        with path.open("rb") as file:
-            call(key, "PUT", f"/{made['id']}/file", file)
-        uploaded = time.monotonic() - began
-        size = path.stat().st_size
+    text = "Dear {{name}}, order {{order}} is ready."
+    made = call(key, "POST", "", {"name": "bench", "text": text})
+    began = time.monotonic()
+    with path.open("rb") as file:
+        call(key, "PUT", f"/{made['id']}/file", file)
+    uploaded = time.monotonic() - began
+    size = path.stat().st_size
     read = until(key, made["id"], peaks, lambda one: one["checked"])
     told: dict[str, Any] = {
         "rows": rows, "file_mb": round(size / 2**20, 1), "upload_s": round(uploaded, 1),
@@ -134,20 +132,34 @@ def measure(rows: int, *, xlsx: bool, launch: bool) -> dict[str, Any]:
     return told | {"core_peak_mb": round(peaks.core_mb)}
 
 
-def main() -> None:
+def run(path: Path, rows: int, *, launch: bool) -> None:
     """Start a copy, measure, stop it."""
+    cpaas("up", "--detach")
+    try:
+        cpaas("service", "stop", "cpaas-sms")
+        print(json.dumps(measure(path, rows, launch=launch)))
+    finally:
+        cpaas("down")
+
+
+def main() -> None:
+    """Make a file, measure with it, or both."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--xlsx", action="store_true")
     parser.add_argument("--no-launch", action="store_true")
+    parser.add_argument("--make", type=Path)
+    parser.add_argument("--file", type=Path)
     chosen = parser.parse_args()
-    cpaas("up", "--detach")
-    try:
-        cpaas("service", "stop", "cpaas-sms")
-        told = measure(chosen.rows, xlsx=chosen.xlsx, launch=not chosen.no_launch)
-        print(json.dumps(told))
-    finally:
-        cpaas("down")
+    if chosen.make:
+        write(chosen.make, chosen.rows, xlsx=chosen.xlsx)
+    elif chosen.file:
+        run(chosen.file, chosen.rows, launch=not chosen.no_launch)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / ("rows.xlsx" if chosen.xlsx else "rows.csv")
+            write(path, chosen.rows, xlsx=chosen.xlsx)
+            run(path, chosen.rows, launch=not chosen.no_launch)
 
 
 if __name__ == "__main__":

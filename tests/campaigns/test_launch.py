@@ -8,6 +8,7 @@ import pytest
 from tests.campaigns.bureau import Bureau, bureau, table
 from tests.pipeline.accepting import PRICE
 
+from cpaas.broker.topology import FALLBACK
 from cpaas.campaigns import control, launch_queries, queries, row_queries, status_queries
 from cpaas.campaigns.launch import Launcher
 from cpaas.campaigns.launch_batch import row_of
@@ -328,8 +329,14 @@ async def test_routes_are_given_half_a_minute_ahead(here: Bureau) -> None:
     made = await here.ready(table(400))
     await start(here, made)
     assert (await run(here, made)).launched == 150
-    await here.pool.execute("DELETE FROM queue_item")
+    # What waits apart for the full route counts, what is put off does not.
+    full, later = 3 * (1 + 2 * await here.pool.fetchval("SELECT id FROM route")) + 1, "1 hour"
+    await here.pool.execute("UPDATE queue_item SET lane = $1", full)
+    assert (await run(here, made)).launched == 150
+    await here.pool.execute(f"UPDATE queue_item SET available_at = now() + interval '{later}'")
     assert (await run(here, made)).launched == 300
+    await here.pool.execute("DELETE FROM queue_item")
+    assert (await run(here, made)).launched == 400
 
 
 async def test_a_rate_of_its_own(here: Bureau) -> None:
@@ -344,7 +351,16 @@ async def test_completed_waits_for_the_fallback(here: Bureau) -> None:
     await run(here, made)
     await end(here, "FAILED", code="absent")
     assert (await run(here, made)).status == "PROCESSING"
-    assert await launch_queries.waiting(here.pool, here.account_id, "cpaas.fallback", 1) == 2
+    assert await launch_queries.has_due_steps(here.pool, here.account_id, 1)
+
+
+async def test_timers_of_a_fallback_keep_nothing_open(here: Bureau) -> None:
+    made = await here.ready(table(2), fallback=(FallbackStep("sms", "again", "", 3600),))
+    await start(here, made)
+    await run(here, made)
+    await end(here, "DELIVERED")
+    assert await here.pool.fetchval("SELECT count(*) FROM queue_item WHERE queue = $1", FALLBACK)
+    assert (await run(here, made)).status == "COMPLETED"
 
 
 async def test_another_account_reaches_nothing(here: Bureau) -> None:

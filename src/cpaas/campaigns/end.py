@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from cpaas.broker.topology import FALLBACK
 from cpaas.campaigns import launch_queries, queries
 from cpaas.campaigns.types import Campaign, Counts
 from cpaas.messages.envelopes import LANE_NUMBER
@@ -18,9 +17,10 @@ async def end_launched(connection: Any, campaign: Campaign) -> None:
     if counts.final < campaign.launched:
         return
     if campaign.content.fallback and campaign.first_id is not None:
-        # A step that is due is an item until its message is there, so in this order none is missed.
+        # A step that is due is an item until its message is there, so in this order none is
+        # missed. A timer that still runs is of a message that arrived, or that is open.
         lane = LANE_NUMBER[campaign.content.traffic_class]
-        if await launch_queries.waiting(connection, campaign.account_id, FALLBACK, lane):
+        if await launch_queries.has_due_steps(connection, campaign.account_id, lane):
             return
         if await launch_queries.has_open_messages(connection, campaign):
             return

@@ -6,7 +6,7 @@ import msgspec
 
 from cpaas.campaigns import history_queries, status_queries
 from cpaas.campaigns.forecast import Delivery, delivery, finish_us
-from cpaas.campaigns.pace import hours_of, routes_tps, zone_of_window
+from cpaas.campaigns.pace import hours_of, way_of, zone_of_window
 from cpaas.campaigns.spam import Spam, judge
 from cpaas.campaigns.tally import Estimate, read_estimate
 from cpaas.campaigns.types import Campaign
@@ -43,7 +43,7 @@ async def look(
         connection, campaign.account_id, campaign.content.channel
     )
     starts_us = max(now_us, campaign.pace.send_at_us or 0)
-    tps = routes_tps(snapshot, campaign, estimate.numbers, starts_us)
+    tps = way_of(snapshot, campaign, estimate.numbers, starts_us).tps
     window = campaign.pace.window
     finishes_us = finish_us(
         starts_us, estimate.messages, estimate.segments, tps=tps,

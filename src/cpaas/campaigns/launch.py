@@ -16,7 +16,7 @@ from cpaas.campaigns import launch_queries, queries, row_queries, status_queries
 from cpaas.campaigns.end import end_cancelled, end_launched
 from cpaas.campaigns.judge import Judge
 from cpaas.campaigns.launch_batch import Built, build, first, to_store
-from cpaas.campaigns.pace import ahead, is_open, routes_tps, zone_of_window
+from cpaas.campaigns.pace import ahead, is_open, way_of, zone_of_window
 from cpaas.campaigns.stage import author_of
 from cpaas.campaigns.tally import read_estimate
 from cpaas.campaigns.types import RECIPIENT, Campaign
@@ -26,7 +26,6 @@ from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
 from cpaas.messages.campaign_queries import CampaignCounts
 from cpaas.messages.campaign_queries import count as count_campaign
-from cpaas.messages.envelopes import LANE_NUMBER
 from cpaas.pipeline.accept_within import UnpaidError, look_for_blocked, store_within
 from cpaas.pipeline.admission import Admission
 from cpaas.pipeline.drafts import Submission
@@ -242,15 +241,15 @@ class Launcher:
             most = min(most, bucket.available(self._monotonic()))
         estimate = read_estimate(campaign.estimate)
         numbers = estimate.numbers if estimate else []
-        tps = routes_tps(snapshot, campaign, numbers, now_us)
-        (self._limited.add if tps or rates else self._limited.discard)(campaign.id)
-        if tps and most:
-            lane = LANE_NUMBER[campaign.content.traffic_class]
+        way = way_of(snapshot, campaign, numbers, now_us)
+        (self._limited.add if way.tps or rates else self._limited.discard)(campaign.id)
+        if way.tps and most:
+            queue = submit_queue(campaign.content.channel)
             async with self._pool.acquire() as connection:
                 waiting = await launch_queries.waiting(
-                    connection, campaign.account_id, submit_queue(campaign.content.channel), lane
+                    connection, campaign.account_id, queue, way.lanes
                 )
-            most = min(most, ahead(tps, waiting, estimate))
+            most = min(most, ahead(way.tps, waiting, estimate))
         return most
 
     async def _store(self, campaign: Campaign, zone: str, built: Built) -> Campaign:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cpaas.broker.topology import FALLBACK
 from cpaas.campaigns.types import Campaign
 
 #: who launches campaigns, of all processes.
 ELECTION: Final = 7_311_031
 #: items looked at for how much waits; more than so many are a full queue anyway.
 ITEMS_MAX: Final = 5_000
+_AT_WORK: Final = "(available_at <= now() OR leased_by <> 0 OR relayed_at IS NOT NULL)"
 _LAST_ID: Final = "(left(b.first_id::text, 28) || lpad(to_hex(b.last_row), 8, '0'))::uuid"
 _ROW_OF: Final = "('x' || right(m.id::text, 8))::bit(32)::bigint"
 
@@ -108,13 +110,28 @@ async def finish_cancel(connection: Any, campaign: Campaign) -> None:
     )  # fmt: skip
 
 
-async def waiting(connection: Any, account_id: int, queue: str, lane: int) -> int:
-    """Messages of an account and lane that lie in a queue and are due."""
+async def waiting(connection: Any, account_id: int, queue: str, lanes: Sequence[int]) -> int:
+    """Messages of an account that lie in lanes of a queue to be worked now.
+
+    What is put off is not among them: scheduled, or of a campaign that is paused.
+    """
     return int(
         await connection.fetchval(
-            "SELECT coalesce(sum(messages), 0)::bigint FROM (SELECT messages FROM queue_item"
-            " WHERE queue = $2 AND lane = $3 AND account_id = $1 LIMIT $4) q",
-            account_id, queue, lane, ITEMS_MAX,
+            f"SELECT coalesce(sum(messages), 0)::bigint FROM (SELECT messages FROM queue_item"
+            f" WHERE queue = $2 AND lane = ANY ($3::smallint[]) AND account_id = $1 AND {_AT_WORK}"
+            " LIMIT $4) q",
+            account_id, queue, list(lanes), ITEMS_MAX,
+        )
+    )  # fmt: skip
+
+
+async def has_due_steps(connection: Any, account_id: int, lane: int) -> bool:
+    """Whether a step of a fallback is due and its message not there yet; timers do not count."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM queue_item WHERE queue = $2 AND lane = $3"
+            f" AND account_id = $1 AND ({_AT_WORK} OR tries > 0))",
+            account_id, FALLBACK, lane,
         )
     )  # fmt: skip
 

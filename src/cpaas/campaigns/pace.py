@@ -7,9 +7,13 @@ hold and a change of routes little to move.
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from cpaas.campaigns.tally import Estimate
 from cpaas.campaigns.types import RECIPIENT, Campaign, Window
 from cpaas.kit.hours import Hours, moment_of, read
+from cpaas.messages.envelopes import LANE_NUMBER
+from cpaas.pipeline.route_waits import lanes_of
 from cpaas.routing.plan import DEFAULT_ZONE, Planner
 from cpaas.snapshot.types import Snapshot
 
@@ -17,8 +21,18 @@ AHEAD_SECONDS: Final = 30
 UNLIMITED: Final = 10**9
 
 
-def routes_tps(snapshot: Snapshot, campaign: Campaign, numbers: Sequence[str], now_us: int) -> int:
-    """Segments a second of the routes that messages to these numbers take; 0 = without limit.
+class Way(msgspec.Struct, frozen=True):
+    """Where a campaign's messages go: segments a second (0 = without limit), and where they wait.
+
+    lanes: those of the channel's submit queue in which its messages may lie.
+    """
+
+    tps: int
+    lanes: list[int]
+
+
+def way_of(snapshot: Snapshot, campaign: Campaign, numbers: Sequence[str], now_us: int) -> Way:
+    """The way of messages to these numbers.
 
     A strategy's members that take over from each other when one is full count together.
     """
@@ -28,11 +42,13 @@ def routes_tps(snapshot: Snapshot, campaign: Campaign, numbers: Sequence[str], n
         is_test=campaign.is_test, now_us=now_us,
     )  # fmt: skip
     taken: set[int] = set()
+    lanes = {LANE_NUMBER[content.traffic_class]}
     for number in numbers:
         plan = planner.plan(number, content.sender)
         taken.update(plan.route_ids[: max(1, plan.overflow)])
+        lanes |= lanes_of(plan, content.traffic_class)
     rates = [snapshot.routes[route_id].tps for route_id in taken if route_id in snapshot.routes]
-    return 0 if not rates or 0 in rates else sum(rates)
+    return Way(0 if not rates or 0 in rates else sum(rates), sorted(lanes))
 
 
 def ahead(tps: int, waiting: int, estimate: Estimate | None) -> int:

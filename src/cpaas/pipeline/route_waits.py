@@ -109,9 +109,7 @@ class Places:
 
     def lane(self, plan: Plan, lane: Lane) -> int:
         """The lane in which what has this plan waits."""
-        strategy = plan.overflow > 1 and plan.strategy_id
-        place = _of_strategy(plan.strategy_id) if strategy else _of_route(plan.route_ids[0])
-        return LANES * place + LANE_NUMBER[lane]
+        return lane_of(plan, lane)
 
     def holds(self, lane: int) -> bool:
         """Whether something waits there already."""
@@ -188,6 +186,22 @@ class Places:
             return False
         ids = {route.id for route in self._routes.get(one[0], ())}
         return any(route.id in ids for route in self._routes.get(other[0], ()))
+
+
+def lane_of(plan: Plan, lane: Lane) -> int:
+    """The lane in which what has this plan waits, while none of its routes is away."""
+    strategy = plan.overflow > 1 and plan.strategy_id
+    place = _of_strategy(plan.strategy_id) if strategy else _of_route(plan.route_ids[0])
+    return LANES * place + LANE_NUMBER[lane]
+
+
+def lanes_of(plan: Plan, lane: Lane) -> set[int]:
+    """All lanes in which what has this plan may lie, whichever of its routes are away."""
+    lanes = {LANE_NUMBER[lane]}
+    if plan.route_ids:
+        lanes.add(lane_of(plan, lane))
+        lanes.update(LANES * _of_route(one) + LANE_NUMBER[lane] for one in plan.route_ids)
+    return lanes
 
 
 # Two routes, or strategies, whose ids are so far apart that they get one place wait for each
