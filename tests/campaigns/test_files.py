@@ -1,9 +1,13 @@
 """Whatever is uploaded ends in rows or in one error with a stable code, in bounded memory."""
 
 import io
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,6 +144,60 @@ def test_other_archives_and_bombs_are_refused_unread() -> None:
             part.write(bytes(2**20))
     assert len(bomb.getvalue()) < 3 * 2**20
     assert refused(bomb.getvalue()) == "file_too_large"
+
+
+def sheet_with(rows: Iterator[bytes]) -> bytes:
+    """A workbook whose sheet holds these rows of XML."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook(ROWS))) as good,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in good.namelist():
+            if not name.startswith("xl/worksheets/"):
+                archive.writestr(name, good.read(name))
+                continue
+            with archive.open(name, "w") as part:
+                part.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/'
+                           b'spreadsheetml/2006/main"><sheetData>')  # fmt: skip
+                for row in rows:
+                    part.write(row)
+                part.write(b"</sheetData></worksheet>")
+    return out.getvalue()
+
+
+@pytest.mark.slow
+def test_a_row_at_the_end_of_the_world_is_not_walked_to() -> None:
+    far = sheet_with(iter([b'<row r="1"><c><v>1</v></c></row>', b'<row r="999999999"/>']))
+    assert refused(far) == "file_too_many_rows"
+
+
+READ = """
+import resource, sys
+from cpaas.campaigns.files import FileError, rows_of
+import openpyxl
+used = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (used + 2**25, used + 2**25))
+try:
+    print(len(list(rows_of(sys.stdin.buffer))))
+except FileError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process maps")
+@pytest.mark.parametrize("cell", [b"x" * 2**20, b"<c><v>1</v></c>" * 2**16])
+def test_a_row_that_does_not_fit_is_refused(cell: bytes, tmp_path: Path) -> None:
+    text = cell.startswith(b"x")
+    start = b'<row r="1">' + (b'<c t="inlineStr"><is><t>' if text else b"")
+    end = (b"</t></is></c>" if text else b"") + b"</row>"
+    path = tmp_path / "rows.xlsx"
+    path.write_bytes(sheet_with(chain([start], repeat(cell, 50 if text else 6), [end])))
+    with path.open("rb") as file:
+        done = subprocess.run([sys.executable, "-c", READ], stdin=file, capture_output=True,
+                              text=True, check=False)  # fmt: skip
+    assert done.stdout == "file_too_large\n", done.stderr
 
 
 def test_numbers_dates_and_formulas_of_a_sheet_become_texts() -> None:

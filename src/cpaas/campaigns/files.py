@@ -23,6 +23,8 @@ UNPACKED_BYTES_MAX: Final = 1_536 * 2**20
 #: what lies in memory while a sheet is read.
 STRINGS_BYTES_MAX: Final = 160 * 2**20
 PARTS_MAX: Final = 1_000
+#: a sheet may say that its next row is the billionth; the rows between would be read as empty ones.
+SHEET_ROWS_MAX: Final = 2 * 2**20
 _LOOK_BYTES: Final = 65_536
 _ZIP: Final = b"PK\x03\x04"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
@@ -172,6 +174,11 @@ def _xlsx(file: IO[bytes]) -> Iterator[list[str]]:
         number = 0
         while True:
             number += 1
+            if number > SHEET_ROWS_MAX:
+                raise FileError(
+                    "file_too_many_rows", f"the sheet goes on behind row {SHEET_ROWS_MAX}",
+                    "delete what stands far below the table",
+                )  # fmt: skip
             try:
                 row = next(rows)
             except StopIteration:
@@ -206,7 +213,17 @@ def _unpacked_size(file: IO[bytes]) -> None:
         )  # fmt: skip
 
 
+def too_large_to_read() -> FileError:
+    """Reading it would take more memory than it may."""
+    return FileError(
+        "file_too_large", "a row or cell of the file is too large to be read",
+        "check that each recipient has a row of its own",
+    )  # fmt: skip
+
+
 def _damaged(error: Exception) -> FileError:
+    if isinstance(error, MemoryError) or "out of memory" in str(error):
+        return too_large_to_read()
     words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     return FileError(
         "file_damaged", f"the workbook cannot be read: {words}",

@@ -13,7 +13,7 @@ from cpaas.blacklist import check as blacklist
 from cpaas.blacklist import queries as blacklist_queries
 from cpaas.blobs import queries as blobs
 from cpaas.campaigns import queries, row_queries
-from cpaas.campaigns.files import FileError, rows_of
+from cpaas.campaigns.files import FileError, rows_of, too_large_to_read
 from cpaas.campaigns.judge import Judge
 from cpaas.campaigns.parse import ROWS_MAX, Parser
 from cpaas.campaigns.tally import Estimate
@@ -46,6 +46,9 @@ async def read_file(
             await _stage(pool, campaign, parser, snapshot, now_us)
         except FileError as error:
             await _refuse(pool, campaign, error.code, f"{error.what}; {error.todo}.")
+        except MemoryError:
+            large = too_large_to_read()
+            await _refuse(pool, campaign, large.code, f"{large.what}; {large.todo}.")
         except InputError as error:
             await _refuse(pool, campaign, "validation_error", f"{error.what}; {error.todo}.")
 

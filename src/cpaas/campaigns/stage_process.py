@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import resource
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -21,6 +22,8 @@ from cpaas.pipeline.refusals import RefusedError
 from cpaas.snapshot.holder import SnapshotHolder
 from cpaas.snapshot.types import Snapshot
 
+#: a hostile workbook ends its own reading, and takes no other process along.
+MEMORY_BYTES_MAX: Final = 640 * 2**20
 #: what a restart of the database ends; the file is taken up again.
 INTERRUPTED: Final = 75
 
@@ -81,6 +84,7 @@ def main(arguments: list[str], run: Callable[[Any], int] = asyncio.run) -> int:
     settings = config.load(os.environ)
     log.configure(settings.log_level, "campaign")
     os.nice(10)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     return run(_main(settings, int(arguments[0]), int(arguments[1])))
 
 

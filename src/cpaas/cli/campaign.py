@@ -66,7 +66,9 @@ def _checked(client: Any, campaign_id: int) -> dict[str, Any]:
     while True:
         shown: dict[str, Any] = client.call("GET", f"/v1/campaigns/{campaign_id}")
         state = shown["file"]["state"]
-        if state in _SETTLED and (shown["checked"] or state == "REFUSED"):
+        # Without text or template there is nothing to check its rows with.
+        says_something = shown["text"] or shown["template"]
+        if state in _SETTLED and (shown["checked"] or state == "REFUSED" or not says_something):
             return shown
         time.sleep(POLL_SECONDS)
 
