@@ -81,6 +81,10 @@ async def test_from_a_file_to_messages(dsn: str, home: Path) -> None:
         assert len(lines) == 33
         assert lines[1].split(",")[:3] == ["2", "+919800000000", "QUEUED"]
         assert lines[-2].startswith("32,12,NOT_SENT,invalid_number,")
+        # A bad row's own columns are beside its reason, so that it can be mended and sent.
+        assert lines[-2].endswith(",Bob")
+        _, failed = await call(service, "GET", f"/{campaign_id}/results?rows=failed")
+        assert [line.split(",")[3] for line in failed.splitlines()[1:]] == ["invalid_number"]
         _, ended = await call(service, "POST", f"/{campaign_id}/cancel")
         assert ended["status"] == "CANCELLED"
         shown = await until(service, campaign_id, lambda one: one["finished_at"])
@@ -136,6 +140,29 @@ async def test_the_file_later_other_words_and_a_start_by_itself(dsn: str, home: 
         assert (status, problem["code"]) == (409, "campaign_not_possible")
         status, problem = await call(service, "PUT", f"{path}/file", data=table(1))
         assert (status, problem["code"]) == (409, "campaign_not_possible")
+
+
+async def test_rows_show_a_templates_text_and_what_the_check_found(dsn: str, home: Path) -> None:
+    async with serving(dsn, home, "on") as service:
+        headers = {"Authorization": f"Bearer {service['account'].api_key}"}
+        otp = {"channel": "sms", "name": "otp", "content": {"body": "Hi {{name}}!"}, "submit": True}
+        url = "/v1/templates"
+        async with service["session"].post(url, json=otp, headers=headers) as answer:
+            assert answer.status == 201, await answer.text()
+        async with asyncio.timeout(60):
+            while True:
+                file = b"phone,name\n+919800000000,Ann\n+919800000001,\n"
+                _, made = await call(service, "POST", "", data=form(file, text="", template="otp"))
+                shown = await until(service, made["id"], checked)
+                _, rows = await call(service, "GET", f"/{made['id']}/rows")
+                if rows["data"][0]["text"]:
+                    break  # the template is in the snapshot
+        assert shown["valid_records"] == 2
+        assert [(one["status"], one["error_code"], one["text"]) for one in rows["data"]] == [
+            ("PENDING", "", "Hi Ann!"), ("NOT_SENT", "variable_empty", None),
+        ]  # fmt: skip
+        _, result = await call(service, "GET", f"/{made['id']}/results?rows=not_sent")
+        assert result.splitlines()[1].startswith("3,+919800000001,NOT_SENT,variable_empty,")
 
 
 async def test_what_is_refused_says_why(dsn: str, home: Path) -> None:

@@ -54,6 +54,9 @@ async def test_from_draft_to_approval(dsn: str, home: Path) -> None:
         assert (refused[0], refused[1]["errors"][0]["field"]) == (422, "status")
         _, waiting = await call(service, "GET", "/templates?status=pending&channel=whatsapp")
         assert [row["name"] for row in waiting["data"]] == ["order"]
+        for asked in ("status=waiting", "channel=fax"):
+            answer = await call(service, "GET", f"/templates?{asked}")
+            assert (answer[0], answer[1]["code"]) == (422, "validation_error"), asked
         async with asyncio.timeout(60):
             while (await call(service, "GET", "/admin/templates", key=key))[0] == 401:
                 await asyncio.sleep(0.02)

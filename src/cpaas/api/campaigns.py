@@ -1,5 +1,6 @@
 """Campaigns: followed, checked, started, paused, resumed, cancelled, retried; their rows."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from litestar import get, post
@@ -26,8 +27,10 @@ from cpaas.api.submit import problem
 from cpaas.api.times import cursor_of, read_cursor
 from cpaas.campaigns import control, intelligence, launch_queries, queries, results, row_queries
 from cpaas.campaigns.advice import advice
+from cpaas.campaigns.judge import Judge
 from cpaas.campaigns.results import Batches, Result
-from cpaas.campaigns.types import STATUSES, Campaign, Counts
+from cpaas.campaigns.stage import author_of
+from cpaas.campaigns.types import STATUSES, Campaign, Counts, Row
 from cpaas.campaigns.variables import Form
 from cpaas.db.actor import acting
 from cpaas.kit.errors import InputError
@@ -165,23 +168,31 @@ async def list_rows(
     after = None
     if len(page) == limit:
         after = cursor_of((page[-1].row + 1).to_bytes(_CURSOR_BYTES, "big"))
-    form = _form(campaign)
-    return CampaignRows([row_view(one, _text(form, one)) for one in page], after)
+    text_of = _texts(api, campaign)
+    return CampaignRows([row_view(one, _text(text_of, one)) for one in page], after)
 
 
-def _form(campaign: Campaign) -> Form | None:
+def _texts(api: Api, campaign: Campaign) -> Callable[[Result], str] | None:
+    """What a row's text is by its cells; None while the content fits no row."""
     try:
-        return Form(campaign.content.text, campaign.names)
-    except InputError:
+        if campaign.content.template:
+            judge = Judge(
+                api.snapshots.current, author_of(campaign), campaign.content, campaign.names,
+                api.now_us(),
+            )  # fmt: skip
+            return lambda one: judge.text(Row(one.row, one.number, one.cells))
+        form = Form(campaign.content.text, campaign.names)
+    except (InputError, RefusedError):
         return None
+    return lambda one: form.fill(one.cells)
 
 
-def _text(form: Form | None, one: Result) -> str | None:
-    if form is None or (one.status == "NOT_SENT" and not one.cells):
+def _text(text_of: Callable[[Result], str] | None, one: Result) -> str | None:
+    if text_of is None or (one.status == "NOT_SENT" and not one.cells):
         return None
     try:
-        return form.fill(one.cells)
-    except InputError:
+        return text_of(one)
+    except (InputError, RefusedError):
         return None
 
 

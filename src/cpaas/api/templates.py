@@ -11,8 +11,8 @@ from cpaas.api.context import Api, ApiRequest
 from cpaas.api.problem import ProblemError, refused
 from cpaas.api.times import cursor_of, read_cursor
 from cpaas.db.actor import acting
-from cpaas.templates import check, edit, media, preview, queries
-from cpaas.templates.types import Content, NewTemplate, TemplateRow, VersionRow
+from cpaas.templates import check, edit, media, preview, queries, states
+from cpaas.templates.types import TYPES, Content, NewTemplate, TemplateRow, VersionRow
 from cpaas.webhooks.events import iso
 
 LIMIT_MAX: Final = 200
@@ -181,6 +181,16 @@ async def list_templates(
     name: Annotated[str, Parameter(description="The beginning of the name")] = "",
 ) -> TemplateList:
     """Templates of the account with both verdicts, newest first."""
+    if status and status.upper() not in states.NEXT:
+        raise refused(
+            "validation_error",
+            f"There is no status {status[:40]!r}; use one of {', '.join(states.NEXT)}.", "status",
+        )  # fmt: skip
+    if channel and channel not in TYPES:
+        raise refused(
+            "validation_error",
+            f"There is no channel {channel[:40]!r}; use one of {', '.join(TYPES)}.", "channel",
+        )  # fmt: skip
     return await page(
         api, caller.account.id, limit, cursor, status=status.upper(), channel=channel, name=name
     )

@@ -12,6 +12,8 @@ from cpaas.kit.errors import InputError
 from cpaas.kit.zones import zone_of
 
 VALUE_CHARS: Final = 40
+#: what is kept of each cell of a row that is not sent to.
+FAULT_CELL_CHARS: Final = 1_000
 ROWS_MAX: Final = 2_000_000
 
 
@@ -53,32 +55,33 @@ class Parser:
         layout = self.layout
         at, width = layout.number, len(layout.names)
         given = cells[at] if at < len(cells) else ""
+        rest = [cell.strip() for cell in cells]
+        del rest[at : at + 1]
         if len(cells) > width:
             return _fault(
-                number, "row_too_long", given,
+                number, rest, "row_too_long", given,
                 f"the row has {len(cells)} cells, there are {width} columns; put a cell that"
                 " holds the separator in quotation marks",
             )  # fmt: skip
         try:
             found = read_number(given.strip(), self._home)
         except InputError as error:
-            return _fault(number, "invalid_number", given, f"{error.what}; {error.todo}")
+            return _fault(number, rest, "invalid_number", given, f"{error.what}; {error.todo}")
         digits = int(found.digits)
         if digits in self._seen:
             return _fault(
-                number, "duplicate", f"+{found.digits}", "an earlier row has the same number"
+                number, rest, "duplicate", f"+{found.digits}", "an earlier row has the same number"
             )
-        rest = [cell.strip() for cell in cells]
-        del rest[at]
         if any(len(cell) > CELL_CHARS_MAX for cell in rest):
             return _fault(
-                number, "cell_too_long", given,
+                number, rest, "cell_too_long", given,
                 f"a cell has more than {CELL_CHARS_MAX} characters; shorten it",
             )  # fmt: skip
         self._seen.add(digits)
         return Row(number, f"+{found.digits}", rest, zone_of(found.digits))
 
 
-def _fault(number: int, code: str, value: str, detail: str) -> Fault:
+def _fault(number: int, rest: list[str], code: str, value: str, detail: str) -> Fault:
     shown = "".join(char for char in value[:VALUE_CHARS] if char.isprintable())
-    return Fault(number, code, shown, detail)
+    kept = [cell[:FAULT_CELL_CHARS] for cell in rest]
+    return Fault(number, code, shown, detail, cells=kept)

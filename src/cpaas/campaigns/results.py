@@ -29,7 +29,10 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One row of the file. status: NOT_SENT for a fault, PENDING before it is launched."""
+    """One row of the file. status: NOT_SENT for a fault, PENDING before it is launched.
+
+    Before the start, NOT_SENT is also what the check found that would be refused.
+    """
 
     row: int
     number: str
@@ -84,7 +87,7 @@ async def page(
         rows = [one for one in rows if one.number <= faults[-1].row]
     ids = {row.number: one for row in rows if (one := batches.message_of(row)) is not None}
     found = await launch_queries.messages(connection, account_id, list(ids.values()))
-    told = {fault.row: fault for fault in faults if fault.stage != "check"}
+    told = {fault.row: fault for fault in faults}
     results = [_result(row, ids.get(row.number), found, told) for row in rows]
     known = {row.number for row in rows}
     results += [_fault(one) for one in told.values() if one.row not in known]
@@ -109,7 +112,7 @@ def _result(
 
 
 def _fault(one: Fault) -> Result:
-    return Result(one.row, one.value, "NOT_SENT", one.code, one.detail)
+    return Result(one.row, one.value, "NOT_SENT", one.code, one.detail, cells=one.cells)
 
 
 async def all_pages(connect: Connect, campaign: Campaign) -> AsyncIterator[list[Result]]:
@@ -129,7 +132,7 @@ async def all_pages(connect: Connect, campaign: Campaign) -> AsyncIterator[list[
 
 
 async def csv_of(connect: Connect, campaign: Campaign, which: str) -> AsyncIterator[bytes]:
-    """The rows as CSV. which: all, failed (not sent ones, too), or not_sent."""
+    """The rows as CSV. which: all, failed (bad rows, too, but no duplicates), or not_sent."""
     yield heading(campaign)
     async for found in all_pages(connect, campaign):
         yield lines(found, campaign, which)
@@ -149,7 +152,11 @@ def lines(found: Sequence[Result], campaign: Campaign, which: str) -> bytes:
 def _wanted(one: Result, which: str) -> bool:
     if which == "not_sent":
         return one.status == "NOT_SENT"
-    return which == "all" or one.status == "NOT_SENT" or one.status in FAILED
+    if which == "all":
+        return True
+    # As `failed` counts them: a duplicate is no failure.
+    bad = one.status == "NOT_SENT" and one.error_code != "duplicate"
+    return bad or one.status in FAILED
 
 
 def _cells(one: Result, width: int) -> list[Any]:

@@ -7,7 +7,9 @@ from cpaas.campaigns.types import Fault, Row
 
 _ROW: Final = "SELECT row_no, number, cells, zone, round FROM campaign_row"
 _ROW_COLUMNS: Final = ("campaign_id", "row_no", "account_id", "number", "zone", "cells")
-_FAULT_COLUMNS: Final = ("campaign_id", "account_id", "row_no", "stage", "code", "value", "detail")
+_FAULT_COLUMNS: Final = (
+    "campaign_id", "account_id", "row_no", "stage", "code", "value", "detail", "cells",
+)  # fmt: skip
 _DELETED_AT_ONCE: Final = 50_000
 
 
@@ -29,7 +31,7 @@ async def copy_faults(
         await connection.copy_records_to_table(
             "campaign_fault", columns=_FAULT_COLUMNS,
             records=[
-                (campaign_id, account_id, f.row, f.stage, f.code, f.value, f.detail)
+                (campaign_id, account_id, f.row, f.stage, f.code, f.value, f.detail, f.cells)
                 for f in faults
             ],
         )  # fmt: skip
@@ -92,7 +94,7 @@ async def faults(
 ) -> list[tuple[int, Fault]]:
     """(id, fault) behind a (row, id), in order of rows."""
     found = await connection.fetch(
-        "SELECT id, row_no, code, value, detail, stage FROM campaign_fault"
+        "SELECT id, row_no, code, value, detail, stage, cells FROM campaign_fault"
         " WHERE campaign_id = $2 AND account_id = $1 AND (row_no, id) > ($3, $4)"
         " ORDER BY row_no, id LIMIT $5",
         account_id, campaign_id, *after, limit,

@@ -155,13 +155,17 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A row that is not sent to, and why. stage: file, check or launch."""
+    """A row that is not sent to, and why. stage: file, check or launch.
+
+    cells: the row's, without the number's, where no `campaign_row` keeps them.
+    """
 
     row: int
     code: str
     value: str
     detail: str
     stage: str = "file"
+    cells: list[str] = []
 
 
 class Counts(msgspec.Struct, frozen=True):

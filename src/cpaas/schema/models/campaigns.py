@@ -128,6 +128,8 @@ class CampaignFault(models.Model):
     code = models.TextField()
     value = fields.text()
     detail = fields.text()
+    #: of a row that the file's reading refused; what was read has them in its row.
+    cells: ArrayField[list[str], list[str]] = ArrayField(models.TextField(), db_default=[])
 
     class Meta:
         db_table = "campaign_fault"
