@@ -110,7 +110,7 @@ def _trial(world: World, operation: Any, mode: Any, most: int, number: int) -> C
 
 
 def _is_operators(path: str) -> bool:
-    return path.startswith(("/v1/admin/", "/v1/routes/"))
+    return path.startswith(("/v1/admin/", "/v1/routes/", "/v1/strategies"))
 
 
 def walk(world: World, most: int) -> Iterator[str]:

@@ -11,8 +11,8 @@ from tests.services.test_core import serving
 from cpaas.accounts import admin_keys
 from cpaas.db.actor import acting
 from cpaas.kit.secrets import Keyring
-from cpaas.routes import edit, rules
-from cpaas.routes.types import NewRoute, NewRule
+from cpaas.routes import edit, rules, strategies
+from cpaas.routes.types import NewMember, NewRoute, NewRule, NewStrategy
 
 ASKED = {"account": "acme", "to": "+919876543210"}
 
@@ -33,6 +33,20 @@ async def configure(dsn: str, home: Path) -> str:
         for route, prefixes in (("r1", []), ("r2", []), ("r2", ["44"])):
             rule = NewRule(channel="sms", route=route, prefixes=list[str](prefixes))
             await rules.create_rule(connection, rule)
+        best = NewStrategy(
+            name="best", channel="sms", kind="best_delivery",
+            members=[NewMember(route="r1", weight=70), NewMember(route="r2", weight=30)],
+        )  # fmt: skip
+        await strategies.create_strategy(connection, best)
+        await connection.execute(
+            "UPDATE strategy_member SET share = CASE weight WHEN 70 THEN 60 ELSE 40 END"
+        )
+        await connection.execute(
+            "INSERT INTO strategy_change (strategy_id, at, kind, reason, route_ids, before, after)"
+            " SELECT 1, now() + n * interval '1 s', 'slow', CASE n WHEN 2 THEN 'late' ELSE '' END,"
+            " array_agg(id ORDER BY id), '{70,30}', '{60,40}' FROM route, generate_series(1, 2) n"
+            " GROUP BY n"
+        )
         key = await admin_keys.issue(connection, "ann")
         await admin_keys.issue(connection, "far", allowed_ips=["203.0.113.0/24"])
     await connection.close()
@@ -80,3 +94,18 @@ async def test_only_an_admin_key_opens_it_and_it_opens_no_account(dsn: str, home
         headers = {"Authorization": f"Bearer {key}"}
         async with session.get("/v1/balance", headers=headers) as answer:
             assert (answer.status, (await answer.json())["code"]) == (403, "account_key_required")
+        # Best delivery's weights and every change of them with its reason, for the operator only.
+        async with session.get("/v1/strategies", headers=headers) as answer:
+            (best,) = (await answer.json())["data"]
+        assert [(m["route"], m["weight"], m["share"]) for m in best["members"]] == [
+            ("r1", 70, 60), ("r2", 30, 40)
+        ]  # fmt: skip
+        async with session.get("/v1/strategies/best/changes?limit=1", headers=headers) as answer:
+            (change,) = (await answer.json())["data"]
+        assert (change["kind"], change["reason"], change["routes"], change["after"]) == (
+            "slow", "late", ["r1", "r2"], [60, 40]
+        )  # fmt: skip
+        async with session.get("/v1/strategies/nope/changes", headers=headers) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (404, "strategy_missing")
+        async with session.get("/v1/strategies") as answer:
+            assert (answer.status, (await answer.json())["code"]) == (403, "admin_key_required")

@@ -35,6 +35,7 @@ from cpaas.api import (
     routing,
     send,
     senders,
+    strategies,
     summary,
     team,
     template_reviews,
@@ -54,7 +55,8 @@ REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
     messages, campaigns, inbound, balance, invoices, top_ups, prices, webhook, blacklist, senders,
-    identities, templates, template_reviews, dlt, team, summary, routing, exports, health,
+    identities, templates, template_reviews, dlt, team, summary, routing, strategies,
+    exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)
 _CODES: Final = {

@@ -38,6 +38,7 @@ _ELSEWHERE: Final = (
     (404, "not_found", "There is no such thing in your account"),
     (404, "message_not_found", "There is no such message in your account"),
     (404, "template_missing", "There is no such template in your account"),
+    (404, "strategy_missing", "There is no such strategy"),
     (404, "dlt_template_missing", "There is no such DLT template in your account"),
     (404, "sender_not_found", "There is no such sender in your account"),
     (404, "delivery_not_found", "There is no such delivery in your account"),

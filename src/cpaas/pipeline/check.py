@@ -32,6 +32,13 @@ from cpaas.pipeline.refusals import RefusedError
 from cpaas.pipeline.templated import category, filled, refilled
 from cpaas.pipeline.units import units
 from cpaas.routing.plan import Planner
+from cpaas.routing.senders import (
+    WITH_IDENTITIES,
+    find_identity,
+    find_sender,
+    route_sender,
+    usual_sender,
+)
 from cpaas.snapshot.types import Account, Snapshot, Template
 
 REFERENCE_CHARS_MAX: Final = 200
@@ -46,8 +53,6 @@ VALIDITY_SECONDS_MAX: Final = 72 * 3600
 FALLBACK_MAX: Final = 5
 AFTER_SECONDS_MIN: Final = 5
 AFTER_SECONDS_MAX: Final = 86_400
-#: their senders have tokens of their own and are given by the operator.
-WITH_IDENTITIES: Final = frozenset({"whatsapp", "rcs"})
 DLT_FIELDS: Final = frozenset({"pe_id", "template_id", "tm_id"})
 DLT_CHARS_MAX: Final = 255
 
@@ -320,21 +325,24 @@ def _validity(draft: Draft) -> int:
 
 
 def _sender(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
-    if draft.channel in WITH_IDENTITIES:
-        return _identity(snapshot, account_id, draft)
-    own = snapshot.senders.get((account_id, draft.channel), {})
-    value = draft.sender
-    if not value:
-        default = snapshot.default_senders.get((account_id, draft.channel))
-        if default is not None and default.status == "APPROVED":
-            return default.value
-        approved = [one.value for one in own.values() if one.status == "APPROVED"]
-        return approved[0] if len(approved) == 1 else ""
-    found = own.get(value) or own.get(f"+{value}")
+    """The sender, "" = the route's own. Errors: RefusedError."""
+    wanted, channel = draft.sender, draft.channel
+    if not wanted:
+        return usual_sender(snapshot, account_id, channel)
+    if channel in WITH_IDENTITIES:
+        identity = find_identity(snapshot, account_id, channel, wanted)
+        if identity is None:
+            raise RefusedError(
+                "sender_not_approved",
+                f"This account was given no {channel} identity {wanted[:40]!r}.",
+                "from",
+            )
+        return identity.value
+    found = find_sender(snapshot, account_id, channel, wanted)
     if found is None:
         raise RefusedError(
             "sender_not_approved",
-            f"This account has no {draft.channel} sender {value[:40]!r}; request it first.",
+            f"This account has no {channel} sender {wanted[:40]!r}; request it first.",
             "from",
         )
     if found.status != "APPROVED":
@@ -342,23 +350,6 @@ def _sender(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
             "sender_not_approved", f"The sender {found.value} is {found.status}.", "from"
         )
     return found.value
-
-
-def _identity(snapshot: Snapshot, account_id: int, draft: Draft) -> str:
-    """The WABA number or bot that the account sends from; "" = the route's own."""
-    own = snapshot.own_identities.get((account_id, draft.channel), ())
-    if not draft.sender:
-        usual = own[0] if own and (len(own) == 1 or own[0].accounts.get(account_id)) else None
-        return "" if usual is None else usual.value
-    wanted = draft.sender.removeprefix("+")
-    for one in own:
-        if one.value.removeprefix("+") == wanted:
-            return one.value
-    raise RefusedError(
-        "sender_not_approved",
-        f"This account was given no {draft.channel} identity {draft.sender[:40]!r}.",
-        "from",
-    )
 
 
 def _route_sender(prepared: Prepared, recipient: str, country: str) -> str:
@@ -372,13 +363,12 @@ def _route_sender(prepared: Prepared, recipient: str, country: str) -> str:
         is_test=author.is_test,
         now_us=prepared.now_us,
     )
-    for route_id in planner.plan(recipient, "", country, draft.template).route_ids[:1]:
-        sender = snapshot.routes[route_id].default_sender
-        if sender:
-            return sender
-    raise RefusedError(
-        "sender_required",
-        f"Name a sender in `from`: this account has no default {draft.channel} sender, more or"
-        " less than one approved, and the route has none.",
-        "from",
-    )
+    sender = route_sender(planner, snapshot, recipient, country, draft.template)
+    if not sender:
+        raise RefusedError(
+            "sender_required",
+            f"Name a sender in `from`: this account has no default {draft.channel} sender, more or"
+            " less than one approved, and the route has none.",
+            "from",
+        )
+    return sender

@@ -5,9 +5,17 @@ from typing import Final
 import msgspec
 
 from cpaas.kit.errors import InputError
-from cpaas.kit.phone import read
+from cpaas.kit.phone import Number, read
 from cpaas.messages.envelopes import CHANNELS, LANES
 from cpaas.routing.explain import Explanation, Question, explain
+from cpaas.routing.plan import Planner
+from cpaas.routing.senders import (
+    WITH_IDENTITIES,
+    find_identity,
+    find_sender,
+    route_sender,
+    usual_sender,
+)
 from cpaas.snapshot.types import Account, Snapshot
 
 #: live states of a route that has lost its carrier.
@@ -15,7 +23,7 @@ _AWAY: Final = frozenset({"down", "fault"})
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that somebody asks about; `sender` "" = the account's default one."""
+    """A message that somebody asks about; `sender` "" = the usual one, as for any message."""
 
     account: str
     to: str
@@ -81,18 +89,27 @@ def question(snapshot: Snapshot, asked: Asked, now_us: int) -> Question:
             "traffic_class",
         )  # fmt: skip
     number = read(asked.to, test_allowed=True)
-    default = snapshot.default_senders.get((account.id, asked.channel))
-    approved = [
-        one.value
-        for one in snapshot.senders.get((account.id, asked.channel), {}).values()
-        if one.status == "APPROVED"
-    ]
-    usual = default.value if default is not None and default.status == "APPROVED" else ""
-    usual = usual or (approved[0] if len(approved) == 1 else "")
     return Question(
-        account.id, asked.channel, number.e164, now_us, asked.sender or usual,
-        asked.traffic_class, number.country, asked.template, asked.test_key,
+        account.id, asked.channel, number.e164, now_us,
+        _sender(snapshot, account.id, asked, number, now_us), asked.traffic_class,
+        number.country, asked.template, asked.test_key,
     )  # fmt: skip
+
+
+def _sender(snapshot: Snapshot, account_id: int, asked: Asked, number: Number, now_us: int) -> str:
+    """As acceptance would fill it in; one that the account does not have, as it is asked."""
+    if asked.sender:
+        find = find_identity if asked.channel in WITH_IDENTITIES else find_sender
+        found = find(snapshot, account_id, asked.channel, asked.sender)
+        return asked.sender if found is None else found.value
+    usual = usual_sender(snapshot, account_id, asked.channel)
+    if usual:
+        return usual
+    planner = Planner(
+        snapshot, account_id, asked.channel, asked.traffic_class, is_test=asked.test_key,
+        now_us=now_us,
+    )  # fmt: skip
+    return route_sender(planner, snapshot, number.e164, number.country, asked.template)
 
 
 def _told(snapshot: Snapshot, asked: Question, found: Explanation, states: dict[str, str]) -> Told:

@@ -62,8 +62,9 @@ def explain(
     plan = planner.plan(asked.to, asked.sender, asked.country, asked.template)
     rules = [_rule(snapshot, planner, plan, rule, asked) for rule in _ordered(snapshot, asked)]
     plan = behind(plan, down, snapshot)
+    bound = planner.bound(asked.sender) is not None
     routes = [
-        _route(route, plan, asked, down)
+        _route(route, plan, asked, down, bound=bound)
         for route in snapshot.routes.values()
         if route.channel == asked.channel
     ]
@@ -85,6 +86,8 @@ def _rule(
         fault = "it is switched off"
     elif asked.is_test:
         fault = "a test key reaches only the simulated carrier"
+    elif planner.bound(asked.sender) is not None:
+        fault = f"the sender {asked.sender} is bound to a route of its own"
     else:
         failed = unfit(rule, asked.account_id, asked.lane, planner.moment)
         failed = failed or mismatch(rule, facts)
@@ -106,7 +109,9 @@ def _target(snapshot: Snapshot, rule: Rule) -> str:
     return f"route {route.name if route else rule.route_id}"
 
 
-def _route(route: Route, plan: Plan, asked: Question, down: Collection[int]) -> RouteVerdict:
+def _route(
+    route: Route, plan: Plan, asked: Question, down: Collection[int], *, bound: bool
+) -> RouteVerdict:
     if route.id in plan.route_ids:
         place = plan.route_ids.index(route.id) + 1
         words = "is tried first" if place == 1 else "takes over from those before it"
@@ -119,4 +124,6 @@ def _route(route: Route, plan: Plan, asked: Question, down: Collection[int]) -> 
         return RouteVerdict(route.name, 0, "is the simulated carrier, for test keys only")
     if asked.is_test:
         return RouteVerdict(route.name, 0, "is a real carrier, and this is a test key")
+    if bound:
+        return RouteVerdict(route.name, 0, f"the sender {asked.sender} is bound to another route")
     return RouteVerdict(route.name, 0, "no rule that matches leads to it")

@@ -81,7 +81,7 @@ class Planner:
     def plan(self, to: str, sender: str, country: str = "", template: str = "") -> Plan:
         """The plan for one message."""
         if self._bound and sender:
-            bound = self._bound.get(sender.removeprefix("+"))
+            bound = self.bound(sender)
             if bound is not None:
                 return bound
         if self._only is not None:
@@ -96,14 +96,20 @@ class Planner:
             way = self._ways[key] = self._way([r for r in self._rules if not mismatch(r, facts)])
         return way.fixed or self._chosen(way, number)
 
+    def bound(self, sender: str) -> Plan | None:
+        """The plan of a sender that has a route of its own, whatever the rules say."""
+        return self._bound.get(sender.removeprefix("+"))
+
     def _bindings(self) -> dict[str, Plan]:
         """Senders with tokens of their own -> the one route that they are bound to."""
         found: dict[str, Plan] = {}
         for (channel, value), one in self._snapshot.identities.items():
             if channel != self._channel:
                 continue
-            route = self._usable(one.route_id) if one.active else None
-            if route is None:
+            route = self._usable(one.route_id)
+            if not one.active:
+                found[value] = Plan((), 0, f"{one.value} is switched off")
+            elif route is None:
                 found[value] = Plan((), 0, f"the route of {one.value} is switched off")
             else:
                 words = f"{route.name}: {one.value} is bound to it"
