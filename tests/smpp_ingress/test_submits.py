@@ -41,6 +41,7 @@ async def test_a_message_is_stored_charged_and_queued_as_the_api_does(made: Door
     ((status, shown),) = await made.send(client, esme, text(b"Hello \x00\x1b\x3c", tlvs={
         int(Tag.USER_MESSAGE_REFERENCE): [b"\x00\x2a"],
         0x1400: [b"1101000000000000001\0"], 0x1401: [b"1107000000000000001"],
+        0x1403: [b"campaign 7\0"], 0x3FFF: [b"a", b""], 0x4000: [b"of SMPP's own range"],
     }))  # fmt: skip
     (row,) = await made.rows()
     assert (status, shown) == (0, uuid_text(row["id"]))
@@ -49,6 +50,8 @@ async def test_a_message_is_stored_charged_and_queued_as_the_api_does(made: Door
     )  # fmt: skip
     assert (row["body"], row["reference"], row["price_micro"]) == ("Hello @[", "42", PRICE)
     assert row["dlt"] == {"pe_id": "1101000000000000001", "template_id": "1107000000000000001"}
+    kept = {"0x1403": [b"campaign 7\0".hex()], "0x3FFF": [b"a".hex(), ""]}
+    assert row["content"] == {"tlvs": kept}
     assert await made.world.balance(made.account_id) == 1_000_000_000 - PRICE
     assert await made.pool.fetchval("SELECT count(*) FROM queue_item") == 1
 
@@ -57,6 +60,9 @@ REFUSED: list[tuple[dict[str, Any], int]] = [
     ({"to": "12"}, St.ESME_RINVDSTADR),
     ({"source_addr": "OTHER"}, St.ESME_RINVSRCADR),
     ({"body": b""}, St.ESME_RINVMSGLEN),
+    ({"body": b"", "tlvs": {0x1403: [b"x"]}}, St.ESME_RINVMSGLEN),
+    ({"tlvs": {0x1403: [b"x"] * 17}}, St.ESME_RINVPARLEN),
+    ({"tlvs": {0x1403: [b"x" * 1025]}}, St.ESME_RINVPARLEN),
     ({"body": b"\x00\x01", "data_coding": 4}, St.ESME_RINVDCS),
     ({"body": b"\x00\x01", "data_coding": 0xF5}, St.ESME_RINVDCS),
     ({"esm_class": 0x04}, St.ESME_RINVESMCLASS),

@@ -13,6 +13,8 @@ from cpaas.pipeline.refusals import RefusedError
 from cpaas.smpp.text import plan
 
 SEGMENTS_MAX: Final = 10
+#: of an SMS that came by SMPP: TLVs that are kept for carriers that know them.
+TLVS: Final = "tlvs"
 TEXT_CHARS_MAX: Final = 10_000
 #: of each field beside the text.
 CONTENT_BYTES_MAX: Final = 32_768
@@ -24,7 +26,7 @@ def units(draft: Draft) -> tuple[str, int]:
     """The encoding and the units that are paid. Errors: RefusedError."""
     text = draft.text
     content = draft.content or {}
-    if not text.strip() and not content:
+    if not text.strip() and not content.keys() - {TLVS}:
         raise RefusedError("text_required", "The text is empty.", "text")
     if "\0" in text:
         raise RefusedError("invalid_text", "The text contains a NUL character.", "text")
@@ -42,7 +44,7 @@ def units(draft: Draft) -> tuple[str, int]:
         return "", call_minutes(text, draft.content)
     if draft.channel == "sms":
         # Without anything beside its text, which is most of all traffic, nothing more is asked.
-        if content.keys() - {"template"}:
+        if content.keys() - {"template", TLVS}:
             _weighed(draft, content)
         return _segments(text)
     most = CHANNEL_CHARS[draft.channel]

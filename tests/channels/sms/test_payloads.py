@@ -115,6 +115,14 @@ def test_dlt_goes_into_the_routes_tags() -> None:
     assert parts({"dlt": {}}, dlt=DLT)[0].tlvs == {}
 
 
+def test_vendor_tlvs_go_to_carriers_that_know_them() -> None:
+    given = {"tlvs": {"0x1403": ["6100", "ff"], "0x1404": ["62"]}}
+    assert parts(content=given)[0].tlvs == {}
+    (pdu,) = parts({"pass_tlvs": [0x1403, 0x1405]}, content=given, dlt=DLT)
+    assert pdu.tlvs[0x1403] == [b"a\0", b"\xff"]
+    assert sorted(pdu.tlvs) == [0x1400, 0x1401, 0x1402, 0x1403]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

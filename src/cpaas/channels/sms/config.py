@@ -15,6 +15,7 @@ from cpaas.snapshot.types import Route
 
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Tag = Annotated[int, msgspec.Meta(ge=0x0000, le=0xFFFF)]
+VendorTag = Annotated[int, msgspec.Meta(ge=0x1400, le=0x3FFF)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
@@ -43,7 +44,8 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     None for a TON or NPI means: by the form of the address. gsm_charset: what data_coding 0 means
     to this carrier. bind_tps: segments a second on one bind, 0 = the route's rate alone. dlt: field
     of the message's DLT data -> TLV; an empty table sends none. dlt_chain, dlt_tm_id: see
-    `dlt_chain.chained`. dlt_dialect: whose codes its receipts carry.
+    `dlt_chain.chained`. dlt_dialect: whose codes its receipts carry. pass_tlvs: tags of vendor TLVs
+    that go on as a customer's ESME gave them.
     """
 
     source_ton: Byte | None = None
@@ -61,6 +63,7 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dlt_tm_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
     dlt_dialect: Literal["common", "4xx"] = "common"
     dlt_codes: dict[str, str] = {}
+    pass_tlvs: tuple[VendorTag, ...] = ()
     addr_ton: Byte = 0
     addr_npi: Byte = 0
     bind_tps: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0

@@ -6,6 +6,7 @@ as if it had been sent.
 
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from cpaas.channels.base import NotEncodableError
 from cpaas.channels.sms.config import DltTag, SmsSettings
@@ -40,6 +41,8 @@ def submit_parts(
     if message.dlt and settings.dlt:
         fields = chained(message.dlt, settings.dlt_chain, settings.dlt_tm_id)
         dlt = dlt_tlvs(settings.dlt, fields)
+    if settings.pass_tlvs and message.content:
+        dlt = _passed(settings.pass_tlvs, message.content) | dlt
     parts = []
     done = message.parts_done
     for number, segment in enumerate(segments, 1):
@@ -163,6 +166,13 @@ def _destination(settings: SmsSettings, to: str) -> tuple[int, int, str]:
     ton = INTERNATIONAL[0] if settings.dest_ton is None else settings.dest_ton
     npi = INTERNATIONAL[1] if settings.dest_npi is None else settings.dest_npi
     return ton, npi, f"+{digits}" if settings.plus else digits
+
+
+def _passed(tags: tuple[int, ...], content: dict[str, Any]) -> Tlvs:
+    """The vendor TLVs that a customer gave and this carrier knows."""
+    given = content.get("tlvs") or {}
+    named = {tag: given.get(f"0x{tag:04X}") for tag in tags}
+    return {tag: [bytes.fromhex(v) for v in values] for tag, values in named.items() if values}
 
 
 def dlt_tlvs(tags: dict[str, DltTag], dlt: dict[str, str]) -> Tlvs:
