@@ -145,6 +145,8 @@ async def test_kannel(dsn: str, home: Path) -> None:
             ({"to": "12"}, 400, "Number(s) has/have been denied by white- and/or black-lists."),
             ({"from": "NOBODY"}, 400, "Sender missing and no global set, rejected"),
             ({"coding": "1"}, 400, "Coding field misformed, rejected"),
+            ({"mclass": "0"}, 400, "MClass field misformed, rejected"),
+            ({"charset": "idna", "text": "xn--\xe9"}, 400, "Charset or body misformed, rejected"),
             ({"charset": "nope"}, 400, "Charset or body misformed, rejected"),
             ({"udh": "\x05\x00"}, 400, "UDH field misformed, rejected"),
             ({"validity": "x"}, 400, "Validity field misformed, rejected"),
@@ -153,15 +155,27 @@ async def test_kannel(dsn: str, home: Path) -> None:
         ):
             got = await made.call("GET", "/cgi-bin/sendsms", params=usual | change)
             assert got[:2] == (expected, words), change
+            assert expected == 403 or got[2]["x-cpaas-detail"], "the words alone say little"
         status, text, headers = await made.call(
             "GET", "/cgi-bin/sendsms", params=usual | {"to": f"{TO} 12"}
         )
         assert (status, text) == (202, "0: Accepted for delivery Denied receivers are: 12")
+        # What old scripts send along, and changes nothing.
+        needless = {"compress": "0", "alt-dcs": "0", "pid": "0", "rpi": "0", "smsc": "any",
+                    "priority": "1", "mclass": "", "validity": "10080", "deferred": "5",
+                    "dlrmask": "1", "dlrurl": f"{made.listener.url}/old"}  # fmt: skip
+        status, text, _ = await made.call("GET", "/cgi-bin/sendsms", params=usual | needless)
+        assert (status, text) == (202, "0: Accepted for delivery")
+        old = (await made.rows())[-1]
+        assert (old["status"], old["webhook_url"]) == (
+            "SCHEDULED", f"door:kannel:1:{made.listener.url}/old",
+        )  # fmt: skip
+        assert (old["valid_until"] - old["send_at"]) // 1_000_000 == 72 * 3600
         await made.pool.execute("UPDATE wallet SET balance_micro = 0")
         status, text, headers = await made.call("GET", "/cgi-bin/sendsms", params=usual)
         assert (status, text) == (403, "Not routable. Do not try again.")
         assert headers["x-cpaas-code"] == "insufficient_balance"
-        assert len(await made.rows()) == 3
+        assert len(await made.rows()) == 4
 
 
 async def test_jasmin(dsn: str, home: Path) -> None:
@@ -196,10 +210,27 @@ async def test_jasmin(dsn: str, home: Path) -> None:
         assert (status, msgspec.json.decode(text)) == (
             200, {"balance": 999.88, "sms_count": "ND"},
         )  # fmt: skip
+        assert (await made.rows())[0]["webhook_url"].startswith("door:jasmin:3P:")
         hexed = sms | {"coding": "8", "hex-content": "नमस्ते".encode("utf-16-be").hex()}
         del hexed["content"]
         assert (await made.call("POST", "/send", data=hexed))[0] == 200
-        assert (await made.rows())[1]["body"] == "नमस्ते"
+        # As it is handed on by Jasmin: UTF-16 in a form; asked for receipts by the URL alone.
+        utf16 = "".join(f"%{octet:02x}" for octet in "नमस्ते 你好".encode("utf-16-be"))
+        words = "&".join(f"{k}={v.replace('+', '%2B')}" for k, v in (login | {"to": TO}).items())
+        tlvs = [[0x1401, None, "OctetString", "1107000000000000001"], ["0x1403", 3, "Int1", 7]]
+        status, text, _ = await made.call(
+            "POST", "/send", headers={"Content-Type": "application/x-www-form-urlencoded"},
+            data=f"{words}&from=MYBRAND&coding=8&content={utf16}&dlr-url={url}"
+            f"&sdt=000000010000000R&custom_tlvs={msgspec.json.encode(tlvs).decode()}",
+        )  # fmt: skip
+        assert status == 200, text
+        _, hexed_row, formed = await made.rows()
+        assert (hexed_row["body"], formed["body"]) == ("नमस्ते", "नमस्ते 你好")
+        assert formed["webhook_url"] == f"door:jasmin:1P:{url}"
+        assert formed["status"] == "SCHEDULED"
+        assert 3590 < (formed["send_at"] - formed["created_at"]) / 1e6 < 3610
+        assert formed["dlt"] == {"template_id": "1107000000000000001"}
+        assert formed["content"] == {"tlvs": {"0x1403": ["070000"]}}
         for change, expected, words in (
             ({"password": "no"}, 403,
              f'Error "Authentication failure for username:{account.name}"'),
@@ -208,6 +239,10 @@ async def test_jasmin(dsn: str, home: Path) -> None:
              'Error "content and hex-content cannot be used both in same request."'),
             ({"dlr": "perhaps"}, 400, 'Error "Argument [dlr] has an invalid value: [perhaps]."'),
             ({"coding": "99"}, 400, 'Error "Argument [coding] has an invalid value: [99]."'),
+            ({"coding": "4"}, 400, 'Error "Argument [coding] has an invalid value: [4]."'),
+            ({"sdt": "soon"}, 400, 'Error "Argument [sdt] has an invalid value: [soon]."'),
+            ({"custom_tlvs": "[[1]]"}, 400,
+             'Error "Argument [custom_tlvs] has an invalid value: [[[1]]]."'),
         ):  # fmt: skip
             got = await made.call("GET", "/send", params=sms | change)
             assert got[:2] == (expected, words), change
@@ -224,7 +259,42 @@ async def test_jasmin(dsn: str, home: Path) -> None:
         answer = msgspec.json.decode(text)["data"]
         assert (status, answer["messageCount"]) == (200, 2)
         assert [one["to"] for one in answer["errors"]] == ["12"]
-        assert len(await made.rows()) == 4
+        assert len(await made.rows()) == 5
+        await the_batch_of_the_manual(made, batch, auth)
+        status, text, _ = await made.call("GET", "/send")
+        assert (status, text[:36]) == (400, 'Error "Mandatory arguments not found')
+
+
+async def the_batch_of_the_manual(made: Shop, batch: Any, auth: aiohttp.BasicAuth) -> None:
+    """At a later time, with calls for each message."""
+    known = len(made.listener.calls)
+    config = {
+        "schedule_at": "3600s", "callback_url": f"{made.listener.url}/ok?shop=7",
+        "errback_url": f"{made.listener.url}/bad",
+    }  # fmt: skip
+    batch["messages"][0] |= {"coding": 8, "content": "नमस्ते"}
+    sent = batch | {"batch_config": config}
+    status, text, _ = await made.call("POST", "/secure/sendbatch", json=sent, auth=auth)
+    answer = msgspec.json.decode(text)["data"]
+    assert status == 200
+    assert float(answer["scheduled"].removesuffix("s")) == pytest.approx(3600, abs=60)
+    rows = (await made.rows())[-2:]
+    assert {(row["status"], row["body"]) for row in rows} == {("SCHEDULED", "नमस्ते")}
+    await made.listener.told(known + 3)
+    told = {(path.split("?")[0], fields["to"], fields["status"]) for _, path, fields, _ in
+            made.listener.calls[known:]}  # fmt: skip
+    assert told == {("/ok", f"+{TO}", "1"), ("/ok", "+447900000001", "1"), ("/bad", "12", "0")}
+    fields = next(one[2] for one in made.listener.calls[known:] if one[2]["to"] == f"+{TO}")
+    ids = {f'Success "{UUID(bytes=row["id"])}"' for row in rows}
+    assert fields["statusText"] in ids
+    assert (fields["batchId"], fields["shop"]) == (answer["batchId"], "7")
+    for change in ({"schedule_at": "soon"}, {"schedule_at": "2020-01-01 00:00:00"},
+                   {"callback_url": "ftp://x"}):  # fmt: skip
+        status, text, _ = await made.call(
+            "POST", "/secure/sendbatch", json=batch | {"batch_config": change}, auth=auth
+        )
+        assert status == 412, change
+        assert msgspec.json.decode(text)["title"]
 
 
 async def test_twilio_s_own_client(dsn: str, home: Path) -> None:

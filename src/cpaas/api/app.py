@@ -44,7 +44,7 @@ from cpaas.api import (
     webhook,
 )
 from cpaas.api.context import Api, ApiRequest, provide_api, provide_caller, provide_operator
-from cpaas.api.doors import jasmin, kannel, twilio
+from cpaas.api.doors import jasmin, jasmin_rest, kannel, twilio
 from cpaas.api.problem import FieldError, ProblemError, document, headers_of, refused
 from cpaas.db.trouble import is_passing
 from cpaas.kit.errors import InputError
@@ -190,7 +190,7 @@ def make_app(
         [
             *handlers,
             *(handler for noun in _NOUNS for handler in noun.HANDLERS),
-            *kannel.HANDLERS, *jasmin.HANDLERS, *twilio.HANDLERS,
+            *kannel.HANDLERS, *jasmin.HANDLERS, *jasmin_rest.HANDLERS, *twilio.HANDLERS,
             get_openapi, get_docs, get_static,
         ],
         dependencies={

@@ -1,6 +1,7 @@
 """What a customer of another system's interface wants to hear, written where others have a webhook.
 
-"door:<kind>:<choice>:<url>": kannel with its dlr-mask, jasmin with level and method, twilio.
+"door:<kind>:<choice>:<url>": kannel with its dlr-mask, jasmin with level and method, twilio;
+jasmin_batch stands in events of a batch alone.
 """
 
 from typing import Final, Literal, cast
@@ -9,7 +10,7 @@ import msgspec
 
 #: how such a URL begins; no scheme that a customer could name.
 DOOR: Final = "door:"
-Kind = Literal["kannel", "jasmin", "twilio"]
+Kind = Literal["kannel", "jasmin", "jasmin_batch", "twilio"]
 
 #: event -> bit of dlr-mask, and value of %d.
 KANNEL_BITS: Final[dict[str, int]] = {

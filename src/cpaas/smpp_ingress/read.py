@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from cpaas.messages.envelopes import Lane
+from cpaas.messages.vendor_tlvs import dlt_of, kept_of
 from cpaas.pipeline.check import VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN
 from cpaas.pipeline.drafts import Draft
 from cpaas.pipeline.units import SEGMENTS_MAX, TLVS
@@ -14,21 +15,16 @@ from cpaas.smpp.parts import Part, part_of
 from cpaas.smpp.pdu import DataSm, SubmitMulti, SubmitSm
 from cpaas.smpp.status import CommandStatus as St
 from cpaas.smpp.times import parse_time
-from cpaas.smpp.tlv import Tag, Tlvs, tlv_int, tlv_text
+from cpaas.smpp.tlv import Tag, tlv_int
 
 Submitted = SubmitSm | SubmitMulti | DataSm
 #: bits 2 to 5 of esm_class: anything but a message of its own kind.
 _MESSAGE_TYPE: Final = 0x3C
 _BINARY: Final = (2, 4)
-_DLT_NAMES: Final = {0x1400: "pe_id", 0x1401: "template_id", 0x1402: "tm_id"}
 #: service_type -> lane; any other is transactional.
 _LANES: Final[dict[str, Lane]] = {
     "OTP": "otp", "PROMO": "promotional", "PRM": "promotional", "MKT": "promotional",
 }  # fmt: skip
-#: TLVs of vendors, which are kept for carriers that know them.
-_VENDOR_TAGS: Final = range(0x1400, 0x4000)
-VENDOR_TLVS_MAX: Final = 16
-VENDOR_OCTETS_MAX: Final = 1_024
 _MICROS: Final = 1_000_000
 
 
@@ -94,27 +90,14 @@ def wishes(pdu: Submitted, now_us: int) -> Wishes:
             raise UnreadableError(St.ESME_RINVEXPIRY, "the validity ends before the message goes")
         seconds = min(max(seconds, VALIDITY_SECONDS_MIN), VALIDITY_SECONDS_MAX)
     number = tlv_int(pdu.tlvs, Tag.USER_MESSAGE_REFERENCE)
-    dlt = {
-        name: tlv_text(pdu.tlvs, tag) or "" for tag, name in _DLT_NAMES.items() if tag in pdu.tlvs
-    }
-    dlt = {name: value.strip() for name, value in dlt.items() if value.strip()}
+    try:
+        kept = kept_of(pdu.tlvs) if pdu.tlvs else None
+    except ValueError as error:
+        raise UnreadableError(St.ESME_RINVPARLEN, str(error)) from None
     return Wishes(
         send_at_us, seconds, lane(pdu.service_type), "" if number is None else str(number),
-        dlt or None, _vendor(pdu.tlvs) if pdu.tlvs else None,
+        dlt_of(pdu.tlvs) if pdu.tlvs else None, kept,
     )  # fmt: skip
-
-
-def _vendor(tlvs: Tlvs) -> dict[str, list[str]] | None:
-    found = {
-        tag: values for tag, values in tlvs.items() if tag in _VENDOR_TAGS and tag not in _DLT_NAMES
-    }
-    octets = [len(value) for values in found.values() for value in values]
-    if len(octets) > VENDOR_TLVS_MAX or sum(octets) > VENDOR_OCTETS_MAX:
-        raise UnreadableError(
-            St.ESME_RINVPARLEN,
-            f"more than {VENDOR_TLVS_MAX} vendor TLVs or {VENDOR_OCTETS_MAX} octets of them",
-        )
-    return {f"0x{tag:04X}": [v.hex() for v in values] for tag, values in found.items()} or None
 
 
 def lane(service_type: str) -> Lane:

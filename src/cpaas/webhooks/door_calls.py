@@ -48,6 +48,8 @@ def call_of(wish: DoorWish, event_type: str, body: bytes, account_sid: str, toke
     data = document["data"]
     if wish.kind == "kannel":
         return DoorCall("GET", _kannel(wish.url, event_type, data, document["timestamp"]))
+    if wish.kind == "jasmin_batch":
+        return DoorCall("GET", _asked(wish.url, data))
     if wish.kind == "jasmin":
         return _jasmin(wish, event_type, data)
     return _twilio(wish.url, event_type, data, account_sid, token)
@@ -128,11 +130,14 @@ def _jasmin(wish: DoorWish, event_type: str, data: dict[str, Any]) -> DoorCall:
             "sub": parts, "dlvrd": parts if status == "DELIVRD" else "000",
             "err": data.get("error_code") or "000", "text": "",
         }  # fmt: skip
-    form = urlencode(fields)
     if wish.choice.endswith("G"):
-        mark = "&" if "?" in wish.url else "?"
-        return DoorCall("GET", f"{wish.url}{mark}{form}", ack=ACK)
-    return DoorCall("POST", wish.url, [], form.encode(), FORM, ACK)
+        return DoorCall("GET", _asked(wish.url, fields), ack=ACK)
+    return DoorCall("POST", wish.url, [], urlencode(fields).encode(), FORM, ACK)
+
+
+def _asked(url: str, fields: dict[str, Any]) -> str:
+    """A URL with these fields in its query."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
 
 
 def _twilio(

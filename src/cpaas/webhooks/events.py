@@ -34,6 +34,8 @@ TEMPLATES: Final = tuple(
     f"template.{became}" for became in ("approved", "rejected", "paused", "disabled")
 )
 TEST: Final = "webhook.test"
+#: what became of one message of a batch by Jasmin's REST API, for who asked to be called.
+BATCH: Final = "batch.message"
 #: every type that a customer may subscribe to.
 EVENT_TYPES: Final = frozenset({*STATUS_EVENT.values(), RECEIVED, BALANCE_LOW, *TEMPLATES})
 #: what an endpoint without a choice gets: final states and READ.

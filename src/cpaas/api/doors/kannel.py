@@ -8,7 +8,15 @@ from litestar.datastructures import State
 
 from cpaas.api.context import ApiRequest
 from cpaas.api.doors.access import NotLetInError
-from cpaas.api.doors.request import RECIPIENTS_MAX, Desk, check_url, number, plain, text_of
+from cpaas.api.doors.request import (
+    RECIPIENTS_MAX,
+    Desk,
+    check_url,
+    number,
+    plain,
+    text_of,
+    validity,
+)
 from cpaas.api.problem import ProblemError
 from cpaas.kit.log import get_logger
 from cpaas.messages.door_wish import door_url
@@ -38,18 +46,24 @@ _WORDS: Final[dict[str, tuple[int, str]]] = {
     "rate_limited": (503, TEMPORAL),
 }
 _META: Final = {"PE_ID": "pe_id", "Template_ID": "template_id", "TM_ID": "tm_id"}
-#: fields of sendsms that would change what is sent, and that we cannot keep.
+#: fields of sendsms that would change what is sent, and that we cannot keep; with the value that
+#: changes nothing, "" if there is none.
 _REFUSED: Final = {
-    "udh": "UDH field misformed, rejected", "mwi": "MWI field misformed, rejected",
-    "alt-dcs": "Alt-DCS field misformed, rejected", "pid": "PID field misformed, rejected",
-    "rpi": "RPI field misformed, rejected", "mclass": "MClass field misformed, rejected",
-    "compress": "Compress field misformed, rejected",
+    "udh": ("UDH", ""), "mwi": ("MWI", ""), "alt-dcs": ("Alt-DCS", "0"), "pid": ("PID", "0"),
+    "rpi": ("RPI", "0"), "mclass": ("MClass", ""), "compress": ("Compress", "0"),
 }  # fmt: skip
+#: older spellings that Kannel takes, too.
+_ALIASES: Final = {"dlrmask": "dlr-mask", "dlrurl": "dlr-url"}
+_MASK_MAX: Final = 31
 _log = get_logger(__name__)
 
 
 class _Misformed(Exception):  # noqa: N818 - Kannel's word
-    """A field cannot be used; its text is Kannel's."""
+    """A field cannot be used; its text is Kannel's, `detail` says what is wrong with it."""
+
+    def __init__(self, words: str, detail: str = "") -> None:
+        super().__init__(words)
+        self.refusal = RefusedError("validation_error", detail or words)
 
 
 @route(PATH, http_method=["GET", "POST"], include_in_schema=False)
@@ -59,7 +73,7 @@ async def sendsms(request: ApiRequest, state: State) -> Response[str]:
     try:
         return await _send(desk)
     except _Misformed as error:
-        return plain(400, str(error))
+        return plain(400, str(error), error.refusal)
     except NotLetInError as error:
         _log.warning("door_not_let_in", door="kannel", address=desk.client, reason=str(error))
         return plain(403, "Authorization failed for sendsms")
@@ -79,7 +93,13 @@ async def _send(desk: Desk) -> Response[str]:
         raise _Misformed("Charset or body misformed, rejected") from None
     kind = desk.request.headers.get("content-type", "")
     if desk.request.method == "POST" and kind and "x-www-form-urlencoded" not in kind:
-        raise _Misformed("Unsupported content-type, rejected")
+        raise _Misformed(
+            "Unsupported content-type, rejected",
+            f"{kind[:60]} is not read; send a form, or GET.",
+        )
+    for old, name in _ALIASES.items():
+        if old in fields:
+            fields.setdefault(name, fields[old])
     user = text_of(fields.get("username") or fields.get("user", b""))
     password = text_of(fields.get("password") or fields.get("pass", b""))
     snapshot = desk.api.snapshots.current
@@ -102,16 +122,20 @@ async def _send(desk: Desk) -> Response[str]:
 
 
 def _draft(desk: Desk, fields: dict[str, bytes]) -> Draft:
-    for name, words in _REFUSED.items():
-        if fields.get(name, b"").strip():
-            raise _Misformed(words)
+    for name, (words, nothing) in _REFUSED.items():
+        value = fields.get(name, b"").strip()
+        if value and value != nothing.encode():
+            raise _Misformed(
+                f"{words} field misformed, rejected",
+                f"{name} cannot be sent over this platform; leave it out. Long texts are cut here.",
+            )
     minutes = _number(fields, "validity", "Validity field misformed, rejected")
     later = _number(fields, "deferred", "Deferred field misformed, rejected")
     send_at = desk.api.now_us() + later * 60_000_000 if later else None
     return Draft(
         "sms", _text(fields), text_of(fields.get("from", b"")).strip(),
         reference=text_of(fields.get("account", b""))[:100], send_at_us=send_at,
-        validity_seconds=minutes * 60 if minutes else None, dlt=_dlt(fields),
+        validity_seconds=validity(minutes and minutes * 60), dlt=_dlt(fields),
     )  # fmt: skip
 
 
@@ -119,36 +143,42 @@ def _number(fields: dict[str, bytes], name: str, words: str) -> int | None:
     try:
         value = number(fields, name)
     except ValueError:
-        raise _Misformed(words) from None
+        value = -1
     if value is not None and value < 0:
-        raise _Misformed(words)
+        raise _Misformed(words, f"{name} is no whole number from 0 on.")
     return value
 
 
 def _text(fields: dict[str, bytes]) -> str:
     coding = _number(fields, "coding", "Coding field misformed, rejected") or 0
     if coding not in {0, 2}:
-        raise _Misformed("Coding field misformed, rejected")
+        raise _Misformed(
+            "Coding field misformed, rejected", f"coding {coding} is not carried; 0 and 2 are."
+        )
     charset = text_of(fields.get("charset", b"")).strip()
     charset = charset or ("UTF-16BE" if coding == 2 else "UTF-8")
     try:
         return fields.get("text", b"").decode(charset)
-    except (LookupError, UnicodeDecodeError):
-        raise _Misformed("Charset or body misformed, rejected") from None
+    except (LookupError, ValueError):
+        raise _Misformed(
+            "Charset or body misformed, rejected", f"The text is not in charset {charset[:40]}."
+        ) from None
 
 
 def _wish(fields: dict[str, bytes]) -> str:
     mask = _number(fields, "dlr-mask", "DLR-Mask field misformed, rejected") or 0
     url = text_of(fields.get("dlr-url", b"")).strip()
-    if mask > 31:
-        raise _Misformed("DLR-Mask field misformed, rejected")
+    if mask > _MASK_MAX:
+        raise _Misformed(
+            "DLR-Mask field misformed, rejected", f"dlr-mask is more than {_MASK_MAX}."
+        )
     if not url or not mask:
         return ""
     try:
         # An escape stands for anything, so the URL is looked at without them.
         check_url("".join(url.split("%")), "dlr-url")
-    except RefusedError:
-        raise _Misformed("DLR-URL field misformed, rejected") from None
+    except RefusedError as error:
+        raise _Misformed("DLR-URL field misformed, rejected", error.detail) from None
     return door_url("kannel", str(mask), url)
 
 

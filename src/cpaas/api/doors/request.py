@@ -14,6 +14,7 @@ from cpaas.api.problem import ProblemError
 from cpaas.api.submit import Door
 from cpaas.kit.guard import GuardError, parse_url
 from cpaas.kit.log import get_logger
+from cpaas.pipeline.check import VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN
 from cpaas.pipeline.drafts import Draft
 from cpaas.pipeline.refusals import RefusedError
 
@@ -88,6 +89,11 @@ def check_url(url: str, field: str) -> str:
     except GuardError as error:
         raise RefusedError("validation_error", f"{error}.", field) from None
     return url
+
+
+def validity(seconds: int | None) -> int | None:
+    """A validity as messages may have it: other systems take more than our 72 hours, and less."""
+    return min(max(seconds, VALIDITY_SECONDS_MIN), VALIDITY_SECONDS_MAX) if seconds else None
 
 
 def number(fields: dict[str, bytes], name: str) -> int | None:

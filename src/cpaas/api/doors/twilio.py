@@ -16,7 +16,7 @@ from litestar.datastructures import State
 from cpaas.api import queries
 from cpaas.api.context import ApiRequest
 from cpaas.api.doors.access import Guest, NotLetInError
-from cpaas.api.doors.request import Desk, check_url, number, plain, text_of
+from cpaas.api.doors.request import Desk, check_url, number, plain, text_of, validity
 from cpaas.api.problem import ProblemError
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
@@ -176,7 +176,11 @@ def _draft(fields: dict[str, bytes], sender: str) -> Draft:
             raise _TwilioError(400, 35111, "SendAt names no time zone")
         send_at_us = int(moment.timestamp()) * 1_000_000
     return Draft(
-        "sms", text_of(fields["Body"]), sender, send_at_us=send_at_us, validity_seconds=seconds
+        "sms",
+        text_of(fields["Body"]),
+        sender,
+        send_at_us=send_at_us,
+        validity_seconds=validity(seconds),
     )
 
 
