@@ -71,12 +71,13 @@ length = 30
 
 group = smsbox
 sendsms-port = 13013
+global-sender = 13013
 
 group = sendsms-user
 username = webshop
 password = hunter22x
 default-sender = MYSHOP
-user-allow-ip = "10.1.2.3;192.168.*.*"
+user-allow-ip = "10.1.2.3;192.168.*.*;10.*.5.1"
 max-messages = 5
 
 group = sms-service
@@ -102,15 +103,30 @@ def test_what_a_conf_becomes() -> None:
     }  # fmt: skip
     [account] = made.accounts
     assert (account.name, account.senders, account.networks) == (
-        "webshop", ["MYSHOP"], ["10.1.2.3"],
+        "webshop", ["MYSHOP"], ["10.1.2.3", "192.168.0.0/16"],
     )  # fmt: skip
     notes = {note.line: note.text for note in made.notes}
     lines = CONF.split("\n")
-    for words in ("allowed-prefix", "smsc = cimd2", "max-messages", "sendsms-port", "192.168"):
+    for words in ("allowed-prefix", "smsc = cimd2", "max-messages", "sendsms-port", "192.168",
+                  "global-sender"):  # fmt: skip
         number = next(n for n, line in enumerate(lines, 1) if words in line)
         number = number if number in notes else number - 1
         assert number in notes, words
     assert any("sms-service default" in text for text in notes.values())
+
+
+def test_nothing_becomes_wider_than_it_was() -> None:
+    made = plan(
+        parse(
+            "group = smsc\nsmsc = smpp\nsmsc-id = slow\nhost = h.example\nsmsc-username = u\n"
+            "smsc-password = p\nthroughput = 0.5\n\n"
+            "group = sendsms-user\nusername = closed\npassword = hunter22x\n"
+            "user-allow-ip = 10.*.5.1\n"
+        )
+    )
+    assert [one.route.tps for one in made.routes] == [1], "0 would be without a limit"
+    assert made.accounts == [], "and an empty list of addresses would let everybody in"
+    assert made.notes[-1].text == "account closed: not made for lack of an address"
 
 
 @pytest.mark.parametrize(

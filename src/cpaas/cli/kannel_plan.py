@@ -1,5 +1,6 @@
 """What a kannel.conf becomes here: routes and accounts, and what cannot be carried over. Pure."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -100,7 +101,8 @@ class _Taken:
         if found is None:
             return None
         try:
-            value = int(float(found.text)) if "x" not in found.text else int(found.text, 16)
+            # What is left of a fraction must not become 0, which means without any limit.
+            value = math.ceil(float(found.text)) if "x" not in found.text else int(found.text, 16)
         except (ValueError, OverflowError):
             value = least - 1
         if not least <= value <= most:
@@ -274,14 +276,29 @@ def _user(group: Group, made: Plan) -> None:
         return
     senders = [one for one in (taken.text("forced-sender"), taken.text("default-sender")) if one]
     allowed = [one for one in re.split(r"[;,\s]+", taken.text("user-allow-ip")) if one]
-    plain = [one for one in allowed if "*" not in one]
-    if len(plain) < len(allowed):
-        value = group.values["user-allow-ip"]
-        made.notes.append(Note(value.line, "user-allow-ip: write a pattern with * as a network"))
+    networks = [network for one in allowed if (network := _network(one))]
     taken.rest(made)
+    if len(networks) < len(allowed):
+        line = group.values["user-allow-ip"].line
+        made.notes.append(Note(line, "user-allow-ip: write a pattern with * inside as networks"))
+        if not networks:
+            # An empty list would let everybody in.
+            made.notes.append(Note(line, f"account {name}: not made for lack of an address"))
+            return
     made.accounts.append(
-        PlannedAccount(group.line, name, password, list(dict.fromkeys(senders)), plain)
+        PlannedAccount(group.line, name, password, list(dict.fromkeys(senders)), networks)
     )
+
+
+def _network(pattern: str) -> str:
+    """An address, or a pattern that ends in stars as a network; "" if it is neither."""
+    octets = pattern.split(".")
+    fixed = [one for one in octets if one != "*"]
+    if "*" not in pattern:
+        return pattern
+    if len(octets) != 4 or octets[: len(fixed)] != fixed:
+        return ""
+    return f"{'.'.join([*fixed, *['0'] * (4 - len(fixed))])}/{8 * len(fixed)}"
 
 
 def _service(group: Group, made: Plan) -> None:
@@ -295,11 +312,24 @@ def _service(group: Group, made: Plan) -> None:
     )
 
 
-def _needless(group: Group, made: Plan) -> None:
-    if group.kind == "smsbox" and (port := group.values.get("sendsms-port")):
-        made.notes.append(
-            Note(port.line, f"sendsms-port {port.text}: programs send to port 8081 instead")
-        )
+#: of core and smsbox, whose other variables are of Kannel's own inside.
+_BOXES: Final = {
+    "sendsms-port": "programs send to port 8081 instead",
+    "sendsms-url": "programs call /cgi-bin/sendsms",
+    "global-sender": "give each account a default sender: cpaas sender default",
+    "white-list": "allow countries in the user editor",
+    "black-list": "block numbers: cpaas blacklist import",
+    "white-list-regex": "allow countries in the user editor",
+    "black-list-regex": "block numbers: cpaas blacklist import",
+    "unified-prefix": "numbers are written in E.164 here",
+    "ppg-url": "there is no WAP here", "wapbox-port": "there is no WAP here",
+}  # fmt: skip
+
+
+def _box(group: Group, made: Plan) -> None:
+    for name, value in group.values.items():
+        if name in _BOXES:
+            made.notes.append(Note(value.line, f"{name} {value.text[:40]}: {_BOXES[name]}"))
 
 
 def _include(group: Group, made: Plan) -> None:
@@ -328,6 +358,6 @@ def _tags(groups: Sequence[Group], made: Plan) -> None:
 
 
 _KINDS: Final[dict[str, Callable[[Group, Plan], None]]] = {
-    "smsc": _smsc, "sendsms-user": _user, "sms-service": _service, "core": _needless,
-    "smsbox": _needless, "smpp-tlv": lambda _group, _made: None, "include": _include,
+    "smsc": _smsc, "sendsms-user": _user, "sms-service": _service, "core": _box,
+    "smsbox": _box, "smpp-tlv": lambda _group, _made: None, "include": _include,
 }  # fmt: skip
