@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -355,12 +356,24 @@ async def test_twilio_s_own_client(dsn: str, home: Path) -> None:
         with pytest.raises(TwilioRestException) as raised:
             await asyncio.to_thread(client.messages("SM" + "0" * 32).fetch)
         assert (raised.value.status, raised.value.code) == (404, 20404)
+        later = datetime.now(UTC) + timedelta(hours=2)
+        planned = await asyncio.to_thread(create, send_at=later, schedule_type="fixed")
+        assert planned.status == "scheduled"
+        canceled = await asyncio.to_thread(planned.update, status="canceled")
+        assert (canceled.status, canceled.sid) == ("canceled", planned.sid)
+        for change, status, code in (
+            ({"status": "canceled"}, 409, 30409),
+            ({"body": ""}, 400, 20001),
+        ):
+            with pytest.raises(TwilioRestException) as raised:
+                await asyncio.to_thread(planned.update, **change)
+            assert (raised.value.status, raised.value.code) == (status, code)
         stranger = Client(sid, "f" * 32)
         stranger.api.base_url = made.service["url"]
         with pytest.raises(TwilioRestException) as raised:
             await asyncio.to_thread(stranger.messages(sent.sid).fetch)
         assert (raised.value.status, raised.value.code) == (401, 20003)
-        assert len(await made.rows()) == 1
+        assert len(await made.rows()) == 2
 
 
 async def _tried(create: Any, **more: Any) -> Any:

@@ -267,6 +267,25 @@ async def test_cancel_by_addresses(made: Door) -> None:
     await raw.close()
 
 
+async def test_what_a_carrier_has_a_part_of_is_not_cancelled(made: Door) -> None:
+    client, esme = await made.bind()
+    await made.send(client, esme, text())
+    (row,) = await made.rows()
+    await made.pool.execute(
+        "INSERT INTO message_part (message_id, attempt, part_no, account_id, route_id, status)"
+        " VALUES ($1, 1, 1, $2, 1, 'SUBMITTED')",
+        row["id"], made.account_id,
+    )  # fmt: skip
+    raw = await Raw.connect(made.port)
+    await raw.bind(kind=BindTransmitter)
+    by_id = CancelSm(message_id=uuid_text(row["id"]), sequence=2)
+    for asked in (by_id, CancelSm(source_addr="MYBRAND", destination_addr=NUMBER, sequence=3)):
+        assert (await raw.ask(asked)).status == St.ESME_RCANCELFAIL
+    assert (await made.rows())[0]["status"] == "QUEUED"
+    assert await made.world.balance(made.account_id) == 1_000_000_000 - PRICE
+    await raw.close()
+
+
 async def test_a_refusal_says_why_to_whom_knows_tlvs(made: Door) -> None:
     far = datetime.now(UTC) + timedelta(days=40)
     sent: list[tuple[Any, int, str]] = [

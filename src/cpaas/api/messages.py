@@ -17,9 +17,8 @@ from cpaas.kit.ids import lowest_at
 from cpaas.kit.money import show
 from cpaas.messages.statuses import TRANSITIONS
 from cpaas.messages.timeline import timeline
-from cpaas.messages.types import Finish
-from cpaas.pipeline.no_receipt_queries import with_carrier
-from cpaas.pipeline.transitions import Context, finish
+from cpaas.pipeline.cancel import TooLateError, cancel
+from cpaas.pipeline.transitions import Context
 
 DAY_US: Final = 86_400_000_000
 LIMIT_MAX: Final = 200
@@ -205,18 +204,13 @@ async def cancel_message(api: Api, caller: Caller, id: str) -> MessageView:  # n
         raise _missing()
     now_us = api.now_us()
     context = Context(api.snapshots.current, api.instance_id, now_us)
-    asked = Finish(
-        key, "CANCELLED", now_us, error_code="cancelled", error="Cancelled by its account.",
-        refund="always", actor=f"key:{caller.key.id}",
-    )  # fmt: skip
-    async with api.pool.acquire() as connection, connection.transaction():
-        applied = await finish(connection, context, [asked])
-        if applied and await with_carrier(connection, key):
-            # It waits for another route, but one has it or a part of it: nothing is taken back.
-            raise ProblemError(
-                409, "already_claimed", "A carrier has the message or a part of it already.",
-                title="Too late to cancel",
-            )  # fmt: skip
+    try:
+        applied = await cancel(api.pool, context, key, actor=f"key:{caller.key.id}")
+    except TooLateError:
+        raise ProblemError(
+            409, "already_claimed", "A carrier has the message or a part of it already.",
+            title="Too late to cancel",
+        ) from None  # fmt: skip
     row = await queries.message(api.pool, account_id, key)
     if not applied and row["status"] != "CANCELLED":
         raise ProblemError(

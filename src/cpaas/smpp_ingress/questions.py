@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from cpaas.messages.types import Finish
-from cpaas.pipeline.transitions import Context, finish
+from cpaas.pipeline.cancel import TooLateError, cancel
+from cpaas.pipeline.transitions import Context
 from cpaas.smpp.pdu import CancelSm, CancelSmResp, QuerySm, QuerySmResp
 from cpaas.smpp.receipt import FINAL_STATES, MessageState
 from cpaas.smpp.status import CommandStatus as St
@@ -48,17 +48,13 @@ class Questions:
 
     async def cancel(self, bound: SmppCredential, pdu: CancelSm) -> CancelSmResp:
         """Takes back what no carrier has yet, by id or by addresses; its price is refunded."""
-        now_us = self._clock_us()
-        context = Context(self._snapshot(), self._instance_id, now_us)
-        async with self._pool.acquire() as connection, connection.transaction():
-            asked = [
-                Finish(
-                    message_id, "CANCELLED", now_us, error_code="cancelled",
-                    error="Cancelled by its account.", refund="always", actor=f"smpp:{bound.id}",
-                )
-                for message_id in await _meant(connection, bound, pdu)
-            ]  # fmt: skip
-            done = bool(asked and await finish(connection, context, asked))
+        context = Context(self._snapshot(), self._instance_id, self._clock_us())
+        done = False
+        for message_id in await _meant(self._pool, bound, pdu):
+            try:
+                done |= await cancel(self._pool, context, message_id, actor=f"smpp:{bound.id}")
+            except TooLateError:
+                continue
         status = St.ESME_ROK if done else St.ESME_RCANCELFAIL
         return CancelSmResp(sequence=pdu.sequence, status=status)
 

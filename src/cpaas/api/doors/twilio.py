@@ -1,10 +1,11 @@
-"""Twilio's Messages: create and fetch, with its words, error numbers and status callbacks.
+"""Twilio's Messages: create, fetch and cancel, with its words, error numbers and status callbacks.
 
 AccountSid is the account's id ("AC" and 32 hex digits), the AuthToken a secret of its own; a
 MessageSid is the message's id ("SM" and its hex digits).
 """
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from email.utils import formatdate
 from typing import Any, Final
@@ -22,8 +23,10 @@ from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
 from cpaas.messages.door_wish import door_url
 from cpaas.messages.statuses import FINAL
+from cpaas.pipeline.cancel import TooLateError, cancel
 from cpaas.pipeline.drafts import Draft
 from cpaas.pipeline.refusals import RefusedError
+from cpaas.pipeline.transitions import Context
 from cpaas.webhooks.door_calls import account_sid, error_code
 
 VERSION: Final = "2010-04-01"
@@ -100,19 +103,52 @@ async def fetch_message(request: ApiRequest, state: State, sid: str, message: st
     desk = Desk(request, state)
     try:
         guest = _guest(desk, sid)
-        found = _MESSAGE.fullmatch(message)
-        row = None
-        if found is not None:
-            key = bytes.fromhex(found[1])
-            row = await queries.message(desk.api.pool, guest.account.id, key)
-        if row is None:
-            raise _TwilioError(
-                404, 20404,
-                f"The requested resource {request.url.path} was not found",
-            )  # fmt: skip
-        return _shown(200, _view(desk, guest, row))
+        return _shown(200, _view(desk, guest, await _row(desk, guest, message)))
     except _TwilioError as error:
         return _failed(error)
+
+
+@post(
+    f"/{VERSION}/Accounts/{{sid:str}}/Messages/{{message:str}}",
+    include_in_schema=False, status_code=200,
+)  # fmt: skip
+async def update_message(
+    request: ApiRequest, state: State, sid: str, message: str
+) -> Response[str]:
+    """Takes a message back: Status=canceled, which is all that can be changed."""
+    desk = Desk(request, state)
+    try:
+        guest = _guest(desk, sid)
+        row = await _row(desk, guest, message)
+        fields = await desk.fields()
+        if text_of(fields.get("Status", b"")) != "canceled" or "Body" in fields:
+            raise _TwilioError(400, 20001, "Only Status=canceled can be set on a message")
+        context = Context(desk.api.snapshots.current, desk.api.instance_id, desk.api.now_us())
+        done = False
+        with suppress(TooLateError):
+            done = await cancel(
+                desk.api.pool, context, row["id"], actor=f"twilio:{guest.account.id}"
+            )
+        if not done:
+            raise _TwilioError(409, 30409, "Message is not in a cancelable state")
+        return _shown(200, _view(desk, guest, await _row(desk, guest, message)))
+    except _TwilioError as error:
+        return _failed(error)
+    except ValueError:
+        return _failed(_TwilioError(400, 21620, "The request cannot be read"))
+
+
+async def _row(desk: Desk, guest: Guest, message: str) -> Any:
+    """A message of the account by its MessageSid. Errors: _TwilioError."""
+    found = _MESSAGE.fullmatch(message)
+    row = None
+    if found is not None:
+        row = await queries.message(desk.api.pool, guest.account.id, bytes.fromhex(found[1]))
+    if row is None:
+        raise _TwilioError(
+            404, 20404, f"The requested resource {desk.request.url.path} was not found"
+        )
+    return row
 
 
 def _guest(desk: Desk, sid: str) -> Guest:
@@ -243,4 +279,4 @@ def _failed(error: _TwilioError) -> Response[str]:
     return answer
 
 
-HANDLERS: Final = [create_message, fetch_message]
+HANDLERS: Final = [create_message, fetch_message, update_message]
