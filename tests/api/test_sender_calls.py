@@ -19,9 +19,27 @@ async def call(
         return answer.status, await answer.json(content_type=None) if answer.status != 204 else None
 
 
+async def the_accounts_binds(service: Running, dsn: str) -> None:
+    """Its own ones that live, with why they were refused last."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(
+        """INSERT INTO smpp_bind (instance_id, account_id, system_id, bind_type, address,
+             submitted, refused, last_refusal, bound_at)
+           SELECT i.id, a.id + wanted.other, 'acme', 'trx', '203.0.113.7', 9, 1, wanted.why, now()
+           FROM account a, (SELECT min(id) AS id FROM service_instance) i,
+             (VALUES (0, 'invalid_number: x'), (1, 'of another')) AS wanted (other, why)"""
+    )
+    await connection.close()
+    async with service["session"].get("/v1/smpp/binds") as answer:
+        (bind,) = (await answer.json())["data"]
+    assert (bind["system_id"], bind["address"], bind["submitted"]) == ("acme", "203.0.113.7", 9)
+    assert bind["last_refusal"] == "invalid_number: x"
+
+
 async def test_a_sender_from_request_to_default(dsn: str, home: Path) -> None:
     async with serving(dsn, home, "on") as service:
         account = service["account"]
+        await the_accounts_binds(service, dsn)
         wanted = {"sender": "SHOP24", "pe_id": "1101234567890123456"}
         status, made = await call(service, "POST", json=wanted)
         assert (status, made["status"], made["pe_id"]) == (201, "PENDING", wanted["pe_id"])

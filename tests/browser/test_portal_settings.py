@@ -64,6 +64,8 @@ def test_webhook_addresses_smpp_and_team(
     portal.check()
     until(lambda: status(copy, customer["api_key"]) == 403)
     # The portal itself is open from anywhere.
+    page.get_by_role("tab", name="SMPP").click()
+    assert "No program is bound" in page.locator("[data-panel=smpp]").inner_text()
     page.get_by_role("tab", name="Team").click()
     assert customer["username"] in page.locator("[data-panel=team]").inner_text()
     portal.check()

@@ -35,6 +35,7 @@ from cpaas.api import (
     routing,
     send,
     senders,
+    smpp,
     strategies,
     summary,
     team,
@@ -55,7 +56,7 @@ REQUEST_ID_CHARS_MAX: Final = 100
 #: the calls, one module per noun, in the order of the document.
 _NOUNS: Final[tuple[Any, ...]] = (
     messages, campaigns, inbound, balance, invoices, top_ups, prices, webhook, blacklist, senders,
-    identities, templates, template_reviews, dlt, team, summary, routing, strategies,
+    identities, templates, template_reviews, dlt, team, smpp, summary, routing, strategies,
     exports, health,
 )  # fmt: skip
 _log = get_logger(__name__)

@@ -40,6 +40,7 @@ def settings(request: HttpRequest, **shown: Any) -> HttpResponse:
     found, access, people = look(request, work)
     hook = call(request, "GET", "/v1/webhook")
     told = call(request, "GET", f"/v1/webhook/deliveries?limit={ATTEMPTS_SHOWN}")
+    bound = call(request, "GET", "/v1/smpp/binds")
     here = runtime().settings
     context = {
         "title": "Settings & API Keys", "keys": found, "allowed_ips": "\n".join(access.allowed_ips),
@@ -49,7 +50,8 @@ def settings(request: HttpRequest, **shown: Any) -> HttpResponse:
         "sends_mail": runtime().current.has_mail,
         "is_owner": getattr(request.user, "member_role", "") in team.OWNERS,
         "webhook": hook.body if hook.ok else {}, "api_away": hook.status == 503,
-        "deliveries": _deliveries(told.body.get("data") or []), **shown,
+        "deliveries": _deliveries(told.body.get("data") or []),
+        "binds": _binds(bound.body.get("data") or []), **shown,
     }  # fmt: skip
     return render(request, "portal/settings.html", context)
 
@@ -73,6 +75,26 @@ def _deliveries(rows: list[dict[str, Any]]) -> Table:
         ],
         empty_title="No event was posted yet",
         empty_text="Each event for your webhook stands here with its answer, to be replayed.",
+    )  # fmt: skip
+
+
+def _binds(rows: list[dict[str, Any]]) -> Table:
+    return Table(
+        columns=(Column("Bind"), Column("Address"), Column("Submitted", right=True),
+                 Column("Refused", right=True), Column("Delivered", right=True),
+                 Column("Last refusal", wide=True)),
+        rows=[
+            Row(
+                [
+                    cells.name(one["bind_type"]), cells.mono(one["address"]),
+                    cells.count(one["submitted"]), cells.count(one["refused"]),
+                    cells.count(one["delivered"]), one["last_refusal"] or cells.NOTHING,
+                ]
+            )
+            for one in rows
+        ],
+        empty_title="No program is bound",
+        empty_text="Each SMPP bind stands here with what it submitted and why it was refused last.",
     )  # fmt: skip
 
 
