@@ -1,9 +1,10 @@
 """Fills a migrated, empty database with messages as a busy platform has them, by COPY.
 
-`python bench/fill.py DSN [--messages 10000000] [--accounts 1000] [--seed 1]`: the same seed makes
-the same messages. Three days up to now, three fifths of them today; the counters are added up from
-the messages, folded where the platform would have folded them; each account has its owner, and the
-audit log a year of entries (whose hashes are no chain). Never on a database in use.
+`python bench/fill.py DSN [--messages 10000000] [--accounts 1000] [--seed 1] [--messages-only]`: the
+same seed makes the same messages. Three days up to now, three fifths of them today; the counters
+are added up from the messages, folded where the platform would have folded them; each account has
+its owner, and the audit log a year of entries (whose hashes are no chain). Then fill_screens.sql
+makes what stands on the other screens. Never on a database in use.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from pathlib import Path
 
 import psycopg
 
@@ -33,6 +35,8 @@ ERRORS = ("absent_subscriber", "unknown_subscriber", "call_barred", "dlt_mismatc
 #: beside the routes that the platform makes itself.
 ROUTE_FIRST, ROUTES = 101, 6
 AUDIT_ROWS = 1_000_000
+#: kept by day; the oldest of the three days may lie before the oldest partition.
+BY_DAY = ("message", "provider_id", "message_part", "message_event", "webhook_delivery")
 COLUMNS = (
     "id, account_id, created_at, valid_until, routed_at, claimed_at, submitted_at, delivered_at,"
     " final_at, price_micro, carrier_cost_micro, route_id, campaign_id, segments, channel, lane,"
@@ -107,15 +111,15 @@ def _line(
     )  # fmt: skip
 
 
-def fill(dsn: str, messages: int, accounts: int, seed: int = 1) -> None:
-    """Accounts, routes, messages and counters. The database holds none before."""
+def fill(dsn: str, messages: int, accounts: int, seed: int = 1, *, screens: bool = True) -> None:
+    """Accounts, routes, messages, counters, and what other screens show; all were empty before."""
     now = datetime.now(UTC)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET work_mem = '256MB'")
         connection.execute("SET maintenance_work_mem = '512MB'")
         # The oldest of the three days may begin before the oldest partition that is kept ahead.
-        for parent in ("message", "provider_id", "message_part", "message_event"):
+        for parent in BY_DAY:
             key = "message_id" if parent in {"message_part", "provider_id"} else "id"
             connection.execute(
                 "SELECT cpaas_make_partition(%s, %s, (now() AT TIME ZONE 'UTC')::date - 3)",
@@ -136,6 +140,16 @@ def fill(dsn: str, messages: int, accounts: int, seed: int = 1) -> None:
         )
         connection.execute("ANALYZE message")
         _count(connection, now)
+        if screens:
+            fill_screens(connection)
+
+
+def fill_screens(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """What stands beside messages and counters, which are there already."""
+    script = (Path(__file__).parent / "fill_screens.sql").read_text(encoding="utf-8")
+    for statement in script.split(";\n\n"):
+        connection.execute(statement.encode())
+    connection.execute("VACUUM ANALYZE")
 
 
 def _people(connection: psycopg.Connection[tuple[object, ...]], accounts: int) -> None:
@@ -211,9 +225,11 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000_000)
     parser.add_argument("--accounts", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--messages-only", action="store_true")
     given = parser.parse_args()
     began = time.monotonic()
-    fill(given.dsn, given.messages, given.accounts, given.seed)
+    screens = not given.messages_only
+    fill(given.dsn, given.messages, given.accounts, given.seed, screens=screens)
     print(f"{given.messages} messages in {time.monotonic() - began:.0f} s")
 
 

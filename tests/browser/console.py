@@ -1,6 +1,7 @@
 """A person at a console: logs in, opens pages, and notices everything that is wrong with them."""
 
 import fcntl
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -8,13 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from tests.browser.pictures import IMAGES, looks, take
 from tests.journeys.platform import ROOT, Platform
 from tests.parts import require
 
 PASSWORD = "Quiet harbour 41 lamps"
 WIDTHS = (1440, 1366, 1280, 390)
 AXE = ROOT / "tests" / "peers" / "node_modules" / "axe-core" / "axe.min.js"
-IMAGES = ROOT / "docs" / "images"
 #: each cell's edges against its table's frame, each text against its box, the page against itself.
 CUT_OFF = """() => {
   const found = [];
@@ -182,13 +183,16 @@ class Visitor:
         """Light, dark or auto, as the user menu sets it."""
         self.page.evaluate("name => window.chooseTheme(name)", name)
 
-    def shoot(self, name: str) -> None:
-        """A picture for the guides, only when asked for by CPAAS_TEST_PICTURES."""
-        import os
+    def shoot(self, name: str, *, each: bool = False) -> None:
+        """A picture for the guides, only when asked for by CPAAS_TEST_PICTURES.
 
+        `each`: in light, dark and on a phone.
+        """
         if os.environ.get("CPAAS_TEST_PICTURES"):
-            IMAGES.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=IMAGES / f"{name}.png")
+            if each:
+                looks(self.page, name)
+            else:
+                take(self.page, IMAGES / f"{name}.png")
 
     def sound(self) -> None:
         """Nothing went wrong so far."""

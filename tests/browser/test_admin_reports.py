@@ -37,7 +37,6 @@ def test_the_dashboard_counts_a_message_by_itself(copy: Copy, visit: Visit) -> N
     for card in CARDS:
         assert page.get_by_role("heading", name=card).is_visible()
     admin.check()
-    admin.shoot("admin-dashboard")
     total = page.locator(".figure-card", has_text="Total Messages (Today)").locator(".headline")
     before = int(total.inner_text().replace(",", ""))
     delivered(copy, key)
@@ -50,9 +49,6 @@ def test_the_dashboard_counts_a_message_by_itself(copy: Copy, visit: Visit) -> N
         ".map(set => set.hoverBackgroundColor)"
     )
     assert all("rgba" in one for one in colours)
-    admin.theme("dark")
-    page.wait_for_timeout(200)
-    admin.shoot("admin-dashboard-dark")
     assert "smpp1" in page.locator("table.grid").last.inner_text()
 
 
@@ -68,7 +64,6 @@ def test_the_log_has_the_guides_fields_and_a_message_its_whole_life(
     headings = [one.strip() for one in page.locator("thead th").all_inner_texts()]
     assert [one for one in FIELDS if one not in headings] == []
     admin.check()
-    admin.shoot("admin-reports")
     assert "9811122233" not in page.content()
 
     page.get_by_label("Number").fill("+919811122233")
@@ -86,14 +81,6 @@ def test_the_log_has_the_guides_fields_and_a_message_its_whole_life(
     assert "9811122233" not in page.content()
     assert "parcel 4821" not in page.content()
     admin.check()
-    admin.shoot("admin-message")
-    admin.theme("dark")
-    page.wait_for_timeout(200)
-    admin.shoot("admin-message-dark")
-    admin.theme("light")
-    page.set_viewport_size({"width": 390, "height": 844})
-    admin.shoot("admin-message-phone")
-    page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("button", name="Show", exact=True).click()
     assert "+919811122233" in admin.text()
     assert "Your parcel 4821 is at the gate" in admin.text()
@@ -139,11 +126,9 @@ def test_on_a_phone_and_by_keyboard(copy: Copy, visit: Visit) -> None:
     copy.admin("phoneadmin")
     admin = visit("admin", width=390).log_in("phoneadmin")
     page = admin.page
-    admin.shoot("admin-dashboard-phone")
     page.get_by_label("Show or hide the menu").click()
     page.get_by_role("link", name="Reports").click()
     page.wait_for_url("**/reports/**")
-    admin.shoot("admin-reports-phone")
     page.keyboard.press("Tab")
     assert page.evaluate("() => document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")

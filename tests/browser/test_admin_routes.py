@@ -13,14 +13,6 @@ def test_a_route_from_add_to_delete(copy: Copy, visit: Visit) -> None:
     page = admin.page
     admin.go("/routes/")
     admin.check()
-    admin.shoot("admin-routes")
-    admin.theme("dark")
-    page.wait_for_timeout(200)
-    admin.shoot("admin-routes-dark")
-    admin.theme("light")
-    page.set_viewport_size({"width": 390, "height": 844})
-    admin.shoot("admin-routes-phone")
-    page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("link", name="Add Route").click()
     for tab in (
         "Gateway",

@@ -73,7 +73,7 @@ def test_name_and_logo_stand_on_both_consoles(
     assert page.locator(".sidebar .logo img").count() == 1
     assert "Acme Messaging" in page.locator(".sidebar .brand").inner_text()
     board.check()
-    board.shoot("admin-settings")
+    board.shoot("admin-settings", each=True)
     portal = visit("portal")
 
     def named() -> bool:
@@ -111,6 +111,7 @@ def test_mail_is_tried_then_saved_and_links_go_by_it(
     mail.get_by_label("Port").fill(str(mailbox.port))
     mail.get_by_role("button", name="Send a test mail").click()
     page.get_by_text("A test mail went to posts@example.com").wait_for()
+    board.shoot("admin-settings-mail", each=True)
     assert "Test mail of CPaaS" in mailbox.letters[0]
     mail.get_by_label("Password").fill("n0t-to-be-seen")
     mail.get_by_role("button", name="Save mail").click()
@@ -162,6 +163,7 @@ def test_the_model_is_tried_prices_are_set_and_faults_stand_at_their_fields(
         found = copy.platform.cpaas("price", "list")["prices"]
         calls = [one["amount"] for one in found if one["category"] == "call"]
         assert calls == (["1.5000"] if amount == "1.5000" else [])
+    board.shoot("admin-settings-prices", each=True)
     retention = panel(board, "Retention")
     retention.get_by_label("Messages").fill("3")
     retention.get_by_role("button", name="Save retention").click()
@@ -178,7 +180,7 @@ def test_the_model_is_tried_prices_are_set_and_faults_stand_at_their_fields(
     alerts.get_by_role("button", name="Save operator alerts").click()
     page.get_by_text("whsec_").wait_for()
     board.check()
-    board.shoot("admin-settings-alerts")
+    board.shoot("admin-settings-alerts", each=True)
 
 
 def test_only_an_owner_changes_settings(copy: Copy, visit: Visit) -> None:

@@ -65,7 +65,6 @@ def test_a_customer_from_add_to_the_first_message(copy: Copy, visit: Visit) -> N
     assert "bharat saved. It is in force now." in admin.text()
     page.get_by_role("tab", name="Pricing").click()
     assert page.get_by_label("SMS price per segment").input_value() == "0.2500"
-    admin.shoot("admin-user-pricing")
 
     page.get_by_role("tab", name="Balance").click()
     page.get_by_label("Amount").fill("20")
@@ -142,7 +141,6 @@ def test_the_table_is_searched_filtered_and_kept_as_a_view(
     page = admin.page
     admin.go("/users/")
     admin.check()
-    admin.shoot("admin-users")
     page.get_by_label("Search").fill("nobody-at-all")
     page.get_by_role("button", name="Apply").click()
     assert "Nothing fits these filters" in admin.text()

@@ -1,9 +1,17 @@
-"""The portal's Dashboard: the account's own figures, in light, dark and on a phone."""
+"""The portal's Dashboard: the account's own figures, and its first steps to a delivered one."""
 
+import re
 from typing import Any
 
 from tests.browser.console import Copy
 
+#: 400 SMS of 600 segments, for ₹60 in all, three days ago.
+WEEK = """
+INSERT INTO counter_minute (minute, account_id, channel, route_id, country, instance_id, accepted,
+    segments, submitted, delivered, failed, charged_micro)
+SELECT now() - interval '3 days', id, 'sms', 1, 'IN', 1, 400, 600, 400, 380, 20, 60000000
+FROM account WHERE name = '{account}'
+"""
 CARDS = ("Messages Today", "Success Rate", "Cost Today", "Balance")
 
 
@@ -35,12 +43,33 @@ def test_the_cards_are_the_accounts_own(copy: Copy, visit: Any, customer: dict[s
     platform.becomes(customer["api_key"], sent["id"], "DELIVERED")
     page.locator(".figure-card", has_text="100.0%").wait_for(timeout=20_000)
     page.reload()
+    ever = page.locator(".card-head", has_text="Channels of all time").locator("+ .card-body")
+    assert re.search(r"SMS\s+1\s+100.0%", ever.inner_text()), "of all time, today included"
     assert "₹99.8800" in page.locator(".chip-balance").inner_text()
     assert steps.count() == 0, "it ends with the first delivered message"
     portal.check()
-    portal.shoot("portal-dashboard")
-    portal.theme("dark")
-    page.wait_for_timeout(200)
-    portal.shoot("portal-dashboard-dark")
-    phone = visit("portal", width=390).log_in(customer["username"])
-    phone.shoot("portal-dashboard-phone")
+
+
+def test_usage_is_told_with_its_figures(copy: Copy, visit: Any, customer: dict[str, Any]) -> None:
+    portal = visit("portal").log_in(customer["username"])
+    section = portal.page.locator("#insights")
+    section.get_by_text("After some 20 messages").wait_for()
+    copy.sql(WEEK.format(account=customer["name"]))
+    portal.go("/dashboard/")
+    section.get_by_role("heading", name="AI usage insights").wait_for()
+    section.locator(".finding").first.wait_for()
+    said = section.inner_text()
+    for words in (
+        "Your balance lasts about 11 days",
+        "₹100.0000 at ₹8.5714 a day, as over the last 7 days.",
+        "1.5 segments an SMS",
+        "400 SMS of the last 7 days were 600 segments",
+        "SMS carries 100.0%",
+        "95.0% of what was handed to carriers arrived",
+        "₹0.1579 for a message that arrives",
+        "computed findings;",
+    ):
+        assert words in said, words
+    portal.check()
+    section.locator(".finding", has_text="segments an SMS").get_by_role("link").click()
+    portal.page.wait_for_url("**/quick/")

@@ -72,7 +72,6 @@ def test_a_message_from_the_text_to_the_receipt(
     assert "2 × ₹0.1200 = ₹0.2400" in page.locator("#preview").inner_text()
     page.get_by_role("button", name="Send SMS for ₹0.2400").wait_for()
     portal.check()
-    portal.shoot("portal-quick-message")
     page.get_by_role("button", name="Replace it").click()
     page.get_by_role("button", name="Send SMS for ₹0.1200").wait_for()
     assert page.get_by_label("Message").input_value() == TEXT.replace("\N{EN DASH}", "-")
@@ -84,15 +83,11 @@ def test_a_message_from_the_text_to_the_receipt(
     page.locator("#strip", has_text="DELIVERED").wait_for(timeout=30_000)
     assert page.get_by_label("Message").input_value() == TEXT.replace("\N{EN DASH}", "-")
     portal.check()
-    portal.shoot("portal-quick-message-sent")
     page.get_by_role("link", name="See its whole life").click()
     page.get_by_role("heading", name="Its whole life").wait_for()
     assert "Accepted from the portal" in portal.text()
     assert "smpp1" not in portal.text()  # Routes are the operator's.
     portal.check()
-    portal.shoot("portal-message")
-    portal.theme("dark")
-    portal.shoot("portal-message-dark")
 
 
 def test_what_is_refused_is_said_at_its_field(visit: Visit, sender: dict[str, Any]) -> None:
@@ -118,7 +113,6 @@ def test_later_and_on_a_phone(visit: Visit, sender: dict[str, Any]) -> None:
     send(portal, "see you")
     later = datetime.now(UTC) + timedelta(days=2)
     portal.page.get_by_label("Send later").fill(f"{later:%Y-%m-%dT%H:%M}")
-    portal.shoot("portal-quick-message-phone")
     press(portal.page, "Send SMS for")
     portal.page.locator("#strip", has_text="SCHEDULED").wait_for()
 
@@ -239,7 +233,6 @@ def test_reports_filter_and_file(copy: Copy, visit: Visit, sender: dict[str, Any
     portal.go("/reports/")
     assert page.locator("tbody tr").count() == 2
     portal.check()
-    portal.shoot("portal-reports")
     page.get_by_role("searchbox", name="Number, message id").fill("+91 98765 43210")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_load_state("load")

@@ -1,7 +1,9 @@
 """Row-level security as a contract: the portal reaches its own account's rows, nothing else."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -17,6 +19,7 @@ UNPROTECTED = """
       AND NOT relrowsecurity
       AND has_table_privilege('cpaas_portal', oid, 'SELECT,INSERT,UPDATE,DELETE,TRUNCATE')
 """
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 SET_ACCOUNT = "SELECT set_config('app.account_id', $1, true)"
 
 
@@ -155,6 +158,73 @@ async def test_own_rows_only_and_the_setting_ends_with_the_transaction(
         audited = await portal.fetch("SELECT DISTINCT account_id FROM audit_log")
         assert [row["account_id"] for row in audited] == [ours]
     assert await portal.fetchval("SELECT count(*) FROM message") == 0
+
+
+#: what a column without a default holds in a planted row, by the beginning of its type.
+VALUES = {
+    "integer": 1, "smallint": 1, "boolean": False, "jsonb": "{}", "timestamp": NOW,
+    "date": NOW.date(),
+}  # fmt: skip
+
+
+async def plant(owner: asyncpg.Connection, table: str, account: int, number: int) -> None:
+    """A row of this account, which need not make sense."""
+    columns = await owner.fetch(
+        "SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute"
+        " WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull"
+        " AND NOT atthasdef AND attidentity = '' AND attname <> 'account_id'",
+        table,
+    )
+    names: list[str] = ["account_id"]
+    values: list[object] = [account]
+    told = {"uuid": new_id(), "bigint": number, "text": f"x{number}", "character": f"x{number}"}
+    for name, kind in columns:
+        word = kind.split(" ")[0]
+        names.append(name)
+        values.append(str(number).encode() if kind == "bytea" else (VALUES | told)[word])
+    marks = ", ".join(f"${place}" for place in range(1, len(names) + 1))
+    await owner.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", *values)
+
+
+async def test_every_table_is_open_to_its_account_only(
+    owner: asyncpg.Connection, portal: asyncpg.Connection
+) -> None:
+    """Each table of tenants, the newest too, with a row of two accounts."""
+    ours, theirs = 71, 72
+    # The rows are made up: what else a row needs does not matter here.
+    for row in await owner.fetch(
+        "SELECT conrelid::regclass AS table, conname FROM pg_constraint"
+        " WHERE contype IN ('c', 'f') AND conparentid = 0 AND coninhcount = 0"
+        " AND connamespace = 'public'::regnamespace AND conrelid::regclass::text = any($1)",
+        list(TENANT),
+    ):
+        await owner.execute(f'ALTER TABLE {row["table"]} DROP CONSTRAINT "{row["conname"]}"')
+    for number, account in enumerate((ours, theirs), 1000):
+        for table in TENANT:
+            if table != "audit_log":  # Its triggers write it.
+                await plant(owner, table, account, number)
+    for table, privileges in TENANT.items():
+        async with portal.transaction():
+            await portal.execute(SET_ACCOUNT, str(ours))
+            rows = await portal.fetch(f"SELECT DISTINCT account_id FROM {table}")
+            assert [row[0] for row in rows] == [ours], table
+            column = re.search(r"UPDATE(?: \((\w+))?", privileges)
+            if column:
+                name = column[1] or "account_id"
+                done = await portal.execute(
+                    f"UPDATE {table} SET {name} = {name} WHERE account_id = {theirs}"
+                )
+                assert done == "UPDATE 0", table
+            if "DELETE" in privileges:
+                done = await portal.execute(f"DELETE FROM {table} WHERE account_id = {theirs}")
+                assert done == "DELETE 0", table
+        if "INSERT" in privileges:
+            transaction = portal.transaction()
+            await transaction.start()
+            await portal.execute(SET_ACCOUNT, str(ours))
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await portal.execute(f"INSERT INTO {table} (account_id) VALUES ({theirs})")
+            await transaction.rollback()
 
 
 async def test_another_accounts_rows_cannot_be_written(
@@ -354,6 +424,9 @@ async def test_conversations_are_those_of_the_identities_that_one_may_use(
         assert await conversation_open(portal, *asked)
         theirs = "whatsapp", "+15550000002", "+919800000001"
         assert await conversation_open(portal, *theirs) is None
+        assert [r["value"] for r in await portal.fetch("SELECT value FROM identity")] == [asked[1]]
+    async with portal.transaction():
+        assert not await portal.fetch("SELECT value FROM identity")
 
 
 async def test_events_of_the_portal_are_audited_for_its_account(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cpaas.billing import check
+from cpaas.billing import check, ledger_days
 from cpaas.billing import statement_queries as queries
 from cpaas.billing.types import Line, Statement
 from cpaas.kit.errors import InputError
@@ -86,10 +86,9 @@ async def _month(
     # A changed time zone moves no entry into two months: each begins where the last one ended.
     from_us = _start_us(*month, zone) if before is None else before.until_us
     until_us = _end_us(*month, zone)
-    lines = await queries.sums(
-        connection, account_id, from_us=from_us, until_us=until_us,
-        lowest_id=await queries.first_id(connection, from_us),
-    )  # fmt: skip
+    lines = await ledger_days.sums(
+        connection, account_id, from_us=from_us, until_us=until_us, zone=zone
+    )
     opening = 0 if before is None else before.closing_micro
     closing = opening + sum(line.amount_micro for line in lines)
     name = f"{month[0]:04d}-{month[1]:02d}"

@@ -26,6 +26,7 @@ from cpaas.api.context import Api
 from cpaas.api.fast_path import http_protocol, offering
 from cpaas.api.submit import Door
 from cpaas.audit.seal import run_sealing
+from cpaas.billing import ledger_days
 from cpaas.broker.base import BROKER_GAUGES
 from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
@@ -138,6 +139,7 @@ class _Core:
             "webhooks": self._webhooks(pool, holder, (keyring, guard)),
             "watchdog": self.watchdog.run(),
             "figures": run_folding(pool, _now_us, lambda: _zone(holder, settings)),
+            "ledger days": ledger_days.run_folding(pool, lambda: _zone(holder, settings)),
             "sweeps": run_sweeps(
                 pool,
                 lambda: holder.current,

@@ -90,7 +90,7 @@ _ALERTS: Final = (
            help="What stays open and is not acknowledged is told again."),
     _seconds("alert_link_down_seconds", "Route down for (seconds)", 60,
              "No bind or connection of an active route is up."),
-    _seconds("alert_queue_age_seconds", "Oldest item of a queue waits (seconds)", 300,
+    _seconds("alert_queue_age_seconds", "Queue waits for (seconds)", 300,
              "Counted from when it could have gone."),
     _seconds("alert_service_down_seconds", "Service down for (seconds)", 60,
              "A service that shall run does not answer; also PostgreSQL and RabbitMQ."),

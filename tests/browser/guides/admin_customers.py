@@ -71,7 +71,7 @@ def test_dashboard(reader: At, picture: Picture) -> None:
         admin.page.get_by_role("heading", name=card, exact=True).wait_for()
     admin.shows("Messages per minute, last hour", "Channels today", "Top errors today")
     admin.shows("Route health")
-    picture(admin)
+    picture(admin, name="admin-dashboard")
 
 
 def test_insights(reader: At, picture: Picture) -> None:
@@ -93,7 +93,7 @@ def test_users(reader: At, picture: Picture) -> None:
         "Username", "Account", "Billing", "Balance", "Last login", "Status", "Edit",
     ]  # fmt: skip
     admin.page.get_by_role("link", name="Add User", exact=False).wait_for()
-    picture(admin)
+    picture(admin, name="admin-users")
 
 
 def test_add_user(reader: At, picture: Picture) -> None:
@@ -133,7 +133,7 @@ def test_basic_info(reader: At, picture: Picture) -> None:
         "Username", "Account name", "Email", "Phone", "Active", "Whitelisted IPs",
     ]  # fmt: skip
     admin.fill("Whitelisted IPs", "127.0.0.1\n203.0.113.0/24")
-    picture(admin)
+    picture(admin, name="admin-user")
     admin.press(f"Save {CUSTOMER}")
     admin.told(f"{CUSTOMER} saved. It is in force now.")
 
@@ -219,7 +219,7 @@ def test_pricing(reader: At, picture: Picture) -> None:
     assert labels(admin) == [*prices, "Voice price per call"]
     for label, price in prices.items():
         admin.fill(label, price)
-    picture(admin)
+    picture(admin, name="admin-user-pricing")
     admin.press(f"Save {CUSTOMER}")
     admin.tab("Pricing")
     assert admin.field("MIC (marketing)").input_value() == "0.8600"

@@ -15,7 +15,7 @@ def test_routes(reader: At, picture: Picture) -> None:
     admin.open("Routes")
     shown = admin.columns()
     assert [one for one in ("Route Name", "Channel", "Host / Port") if one not in shown] == []
-    picture(admin)
+    picture(admin, name="admin-routes")
 
 
 def test_add_route(copy: Copy, reader: At, picture: Picture) -> None:
@@ -164,7 +164,7 @@ def test_reports(copy: Copy, reader: At, picture: Picture) -> None:
     assert [one for one in fields if one not in shown] == []
     for name in ("CSV", "XLSX"):
         admin.page.get_by_role("button", name=name, exact=True).wait_for()
-    picture(admin)
+    picture(admin, name="admin-reports")
 
 
 def test_one_message(reader: At, picture: Picture) -> None:
@@ -176,7 +176,7 @@ def test_one_message(reader: At, picture: Picture) -> None:
         admin.page.locator("tbody a").first.click()
     admin.shows("What happened", "Accepted by the API", "Route smpp1 chosen", "Carrier cost")
     admin.shows("₹0.1800", "Margin")
-    picture(admin)
+    picture(admin, name="admin-message")
 
 
 def test_export(reader: At, picture: Picture) -> None:

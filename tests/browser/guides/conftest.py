@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from tests.browser.console import Copy, Visitor
 from tests.browser.guides import history
-from tests.browser.guides.reader import Reader, take
+from tests.browser.guides.reader import Reader
 from tests.browser.guides.steps import GUIDES, MODULES, PARTS, steps
+from tests.browser.pictures import looks, take
 
 PICTURES = bool(os.environ.get("CPAAS_GUIDE_PICTURES"))
 _STOPPED = pytest.StashKey[str]()
@@ -46,15 +47,20 @@ def reader(browser: Any, copy: Copy, past: None) -> Iterator[Callable[..., Reade
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
-    """Takes the step's picture, exactly once in each step; only asked for it keeps the file."""
+    """Takes the step's picture, exactly once in each step; only asked for it keeps the file.
+
+    `name`: the screen's in docs/images, where it stands in light, dark and on a phone.
+    """
     guide = next(name for name, path in MODULES.items() if path == request.path)
     here = next(one for one in steps(guide) if one.test == request.node.name)
     taken: list[str] = []
 
-    def shoot(reader: Reader, near: Any = None) -> None:
+    def shoot(reader: Reader, near: Any = None, *, name: str = "") -> None:
         taken.append(here.picture)
         if PICTURES:
             take(reader.page, GUIDES / here.picture, near)
+        if PICTURES and name:
+            looks(reader.page, name)
         reader.visitor.sound()
 
     yield shoot

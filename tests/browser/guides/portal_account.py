@@ -13,7 +13,7 @@ def test_reports(reader: At, picture: Picture) -> None:
     assert user.page.locator("tbody tr").count() == 5, "one of each channel and our reply"
     for name in ("Export CSV", "Export XLSX"):
         user.page.get_by_role("button", name=name).wait_for()
-    picture(user)
+    picture(user, name="portal-reports")
 
 
 def test_one_message(reader: At, picture: Picture) -> None:
@@ -23,7 +23,7 @@ def test_one_message(reader: At, picture: Picture) -> None:
         user.page.locator("tbody a").last.click()
     user.shows("Its whole life", "Accepted from the portal", "Facts", "Provider Message ID")
     user.shows("Hi Leela, your tea is ready - come by until 8 pm today. Your Blue Harbour")
-    picture(user)
+    picture(user, name="portal-message")
 
 
 def test_report_summary(copy: Copy, reader: At, picture: Picture) -> None:
@@ -112,7 +112,7 @@ def test_api_key(reader: At, picture: Picture) -> None:
     with user.page.expect_navigation(wait_until="load"):
         dialog.get_by_role("button", name="Regenerate key").click()
     assert user.page.locator("#new-key").inner_text().startswith("live_")
-    picture(user)
+    picture(user, name="portal-settings")
 
 
 def test_webhook(reader: At, picture: Picture) -> None:

@@ -162,7 +162,7 @@ def test_quick_message(reader: At, picture: Picture) -> None:
     )
     user.page.locator(".note", has_text="forces Unicode").wait_for()
     user.page.get_by_role("button", name="Replace it").wait_for()
-    picture(user)
+    picture(user, name="portal-quick-message")
 
 
 def test_quick_message_sent(reader: At, picture: Picture) -> None:
@@ -172,7 +172,7 @@ def test_quick_message_sent(reader: At, picture: Picture) -> None:
     dialog = user.ask("Send SMS for ₹0.1800")
     assert "Send this SMS for ₹0.1800?" in dialog.inner_text()
     arrives(user)
-    picture(user)
+    picture(user, name="portal-quick-message-sent")
 
 
 def arrives(user: Reader) -> None:
@@ -278,7 +278,7 @@ def test_dashboard(reader: At, picture: Picture) -> None:
     for card in ("Messages Today", "Success Rate", "Cost Today", "Balance"):
         user.page.get_by_role("heading", name=card, exact=True).wait_for()
     user.shows("Channels today", "Channels of all time", "Failure insights")
-    picture(user)
+    picture(user, name="portal-dashboard")
 
 
 def test_inbox(copy: Copy, reader: At, picture: Picture) -> None:

@@ -1,10 +1,6 @@
 """Somebody who follows a guide: clicks and types what it says, and reads what then stands there."""
 
-import importlib
-import importlib.util
-import io
 import re
-from pathlib import Path
 from typing import Any
 
 from tests.browser.console import PASSWORD, Visitor
@@ -95,22 +91,3 @@ class Reader:
         said = self.visitor.text()
         missing = [one for one in texts if one not in said]
         assert not missing, f"{missing} not in {said[:2000]}"
-
-
-def take(page: Any, path: Path, near: Any = None) -> None:
-    """A picture of the window, made small where Pillow is installed."""
-    if near is not None:
-        near.evaluate("one => one.scrollIntoView({block: 'center'})")
-    page.mouse.move(0, 0)
-    page.evaluate("() => document.fonts.ready.then(() => true)")
-    # Charts are drawn in steps.
-    page.wait_for_timeout(400)
-    data = page.screenshot(animations="disabled")
-    if importlib.util.find_spec("PIL"):
-        image = importlib.import_module("PIL.Image")
-        small = image.open(io.BytesIO(data)).convert("RGB").quantize(256, 1, kmeans=2, dither=0)
-        kept = io.BytesIO()
-        small.save(kept, "PNG", optimize=True)
-        data = kept.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

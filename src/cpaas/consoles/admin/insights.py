@@ -1,22 +1,17 @@
 """AI insights on the Dashboard: findings computed first, worded by a model where one answers."""
 
-import threading
-import time
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, Final
 
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from cpaas.consoles.shared import formats
 from cpaas.consoles.shared.runtime import answer, look, runtime
 from cpaas.consoles.shared.unusual import Said, look_for, said
+from cpaas.consoles.shared.worded import worded
 from cpaas.insights import judge
-from cpaas.insights.model import Model, ModelError
-from cpaas.insights.words import Fact, Worded, word
 from cpaas.monitoring import queries as monitoring
 from cpaas.monitoring.types import Depth
 from cpaas.reports import figures
@@ -24,36 +19,25 @@ from cpaas.reports.days import today as day_of
 from cpaas.reports.types import Figures
 from cpaas.routes import queries as routes
 
-#: a model's words are kept for so long; the findings themselves are computed at each look.
-KEPT_SECONDS: Final = 300.0
 SHOWN_MAX: Final = 6
 OLD_SECONDS: Final = 60
 REVENUE_DAYS: Final = 14
 REPORTS: Final = "/reports/"
+_QUIET: Final = (
+    "Nothing unusual: traffic, delivery by channel, country and route, failures, revenue and queues"
+    " are as they usually are."
+)
 _ACTIONS: Final = {
     "is-bad": ["See the messages", "Test the route", "Put another route before it"],
     "is-wait": ["See the messages", "Ask the account", "Look at the queues"],
 }
 
 
-class Insights(msgspec.Struct, frozen=True):
-    """Findings in our words, and the model's about them by their place; `away`: why it has none."""
-
-    found: list[Said]
-    worded: dict[int, Worded]
-    away: str = ""
-
-
 def insights(request: HttpRequest) -> HttpResponse:
     """The section, fetched by the Dashboard after it is shown, so that no model delays it."""
     found = _findings(request)[:SHOWN_MAX]
-    told = _worded(found)
-    lines = [
-        {"said": one, "worded": told.worded.get(place)} for place, one in enumerate(told.found)
-    ]
-    settings = runtime().settings
-    context = {"lines": lines, "away": told.away, "model": settings.ollama_model}
-    return render(request, "admin_console/insights.html", context)
+    context = worded(found, _ACTIONS) | {"more": "See the figures", "quiet": _QUIET}
+    return render(request, "console/insights.html", context)
 
 
 def _findings(request: HttpRequest) -> list[Said]:
@@ -135,39 +119,3 @@ def _of_queues(depths: Sequence[Depth]) -> list[Said]:
         for one in depths
         if one.oldest_s > OLD_SECONDS
     ]  # fmt: skip
-
-
-@cache
-def _model(host: str, name: str) -> Model:
-    return Model(host, name)
-
-
-_kept: dict[tuple[str, ...], tuple[float, dict[int, Worded]]] = {}
-_asking = threading.Lock()
-
-
-def _worded(found: list[Said]) -> Insights:
-    settings = runtime().settings
-    model = _model(settings.ollama_host, settings.ollama_model)
-    if not found or not model.wanted:
-        return Insights(found, {}, "" if model.wanted else "No language model is set up.")
-    key = tuple(one.title + one.text for one in found)
-    kept = _kept.get(key)
-    if kept and kept[0] > time.monotonic():
-        return Insights(found, kept[1])
-    facts = [
-        Fact(f"f{place}", f"{one.title}. {one.text}", _ACTIONS.get(one.tone, []))
-        for place, one in enumerate(found)
-    ]
-    # One look asks; the others show the computed findings meanwhile.
-    if not _asking.acquire(blocking=False):
-        return Insights(found, {}, "The language model is being asked.")
-    try:
-        told = {int(one.finding[1:]): one for one in word(model, facts)}
-    except ModelError as error:
-        return Insights(found, {}, str(error))
-    finally:
-        _asking.release()
-    _kept.clear()
-    _kept[key] = time.monotonic() + KEPT_SECONDS, told
-    return Insights(found, told)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from django.http import HttpRequest, HttpResponse
 
 from cpaas.consoles.portal import first_run
+from cpaas.consoles.portal.insights import insights
 from cpaas.consoles.shared import formats, overview
 from cpaas.consoles.shared.live import render_live
 from cpaas.consoles.shared.overview import Card
@@ -50,7 +51,7 @@ def _cards(found: PortalCards) -> list[Card]:
     return [
         overview.messages_card("Messages Today", today, against),
         overview.success_card(today, against),
-        overview.money_card("Cost Today", today, against),
+        overview.money_card("Cost Today", today, against, is_cost=True),
         Card(
             "Balance", formats.amount(found.balance_micro, currency),
             aside=f"credit limit {limit}" if found.credit_limit_micro else "prepaid",
@@ -62,5 +63,5 @@ SCREEN = Screen(
     title="Dashboard",
     icon="space_dashboard",
     slug="dashboard",
-    pages=[Page("", dashboard, "home"), *first_run.PAGES],
+    pages=[Page("", dashboard, "home"), Page("insights/", insights, "insights"), *first_run.PAGES],
 )

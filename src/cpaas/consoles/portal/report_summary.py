@@ -61,7 +61,7 @@ def _cards(found: Summary) -> list[Card]:
         summary.card("Failed", now.undelivered, before.undelivered,
                      formats.count(now.undelivered), fewer_is_better=True),
         summary.card("Cost", now.net_micro, before.net_micro,
-                     formats.amount(now.net_micro, currency)),
+                     formats.amount(now.net_micro, currency), is_cost=True),
     ]  # fmt: skip
 
 

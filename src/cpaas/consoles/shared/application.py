@@ -1,6 +1,7 @@
 """Sets Django up for one console: its settings, its middleware, its WSGI application."""
 
 import hashlib
+import logging
 from typing import Any
 
 from cpaas.consoles.shared.follow import Followed
@@ -18,7 +19,10 @@ def make(runtime: Runtime, followed: Followed) -> Any:
     from django.contrib.auth.signals import user_logged_in
     from django.core.wsgi import get_wsgi_application
 
+    from cpaas.consoles.shared.failures import OneLine
+
     begin(runtime)
+    logging.getLogger("django.request").addFilter(OneLine())
     settings.configure(**_settings(runtime))
     django.setup(set_prefix=False)
     # The login writes it itself, in the same transaction as the audit entry.

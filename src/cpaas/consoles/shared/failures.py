@@ -1,5 +1,6 @@
 """Pages for what went wrong: each says what happened and what to do."""
 
+import logging
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +10,18 @@ from django.shortcuts import render
 def _page(request: HttpRequest, status: int, title: str, what: str, todo: str) -> HttpResponse:
     words = {"title": title, "what": what, "todo": todo}
     return render(request, "console/failure.html", words, status=status)
+
+
+class OneLine(logging.Filter):
+    """A page that is refused is one line of the log, with its reason; a defect keeps its trace."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets every record through, those below 500 without their traceback."""
+        if record.exc_info and getattr(record, "status_code", 500) < 500:
+            reason = record.exc_info[1]
+            record.msg = f"{record.getMessage()}: {reason}" if str(reason) else record.getMessage()
+            record.args, record.exc_info = (), None
+        return True
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
@@ -31,6 +44,15 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG00
         request, 403, "This form is out of date",
         "It was opened before you logged in, or in another window.",
         "Go back, reload the page and send it again. Nothing was changed.",
+    )  # fmt: skip
+
+
+def unreadable(request: HttpRequest) -> HttpResponse:
+    """400: a NUL, which no text here may hold and no browser sends by itself."""
+    return _page(
+        request, 400, "This cannot be read",
+        "What was sent holds a NUL character, which cannot be stored. Nothing was changed.",
+        "Go back, write the text anew and send it again.",
     )  # fmt: skip
 
 

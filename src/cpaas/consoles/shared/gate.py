@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from cpaas.consoles.shared.failures import unreadable
 from cpaas.consoles.shared.runtime import runtime
 from cpaas.consoles.shared.screen import allowed, screens
 from cpaas.consoles.shared.sessions import touch
@@ -40,6 +41,8 @@ class Gate:
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponse | None:
         """None lets the request through."""
+        if _holds_nul(request):
+            return unreadable(request)
         if getattr(view, "open_to_all", False):
             return None
         if not request.user.is_authenticated:
@@ -56,6 +59,15 @@ class Gate:
             if not allowed(screen, name or "", role):
                 raise PermissionDenied(f"The role {role} does not open this page.")
         return None
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    """Whether a field of the address or the form has the one character PostgreSQL cannot store."""
+    return any(
+        "\0" in name or any("\0" in value for value in values)
+        for given in (request.GET, request.POST)
+        for name, values in given.lists()
+    )
 
 
 def _to(request: HttpRequest, name: str) -> HttpResponse:

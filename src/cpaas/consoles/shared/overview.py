@@ -48,10 +48,12 @@ def success_card(today: Figures, against: Comparison) -> Card:
     return Card("Success Rate", f"{100 * rate:.1f}%", change=change, tone=tone, aside=aside)
 
 
-def money_card(label: str, today: Figures, against: Comparison) -> Card:
-    """Charges less refunds of today."""
+def money_card(label: str, today: Figures, against: Comparison, *, is_cost: bool = False) -> Card:
+    """Charges less refunds of today. What is spent is neither good nor bad, less revenue is bad."""
     currency = runtime().settings.currency
     change, tone = _change(against.now.net_micro, against.week_ago.net_micro)
+    if is_cost:
+        tone = "grey"
     refunds = formats.amount(today.refunded_micro, currency)
     return Card(
         label, formats.amount(today.net_micro, currency), change=change, tone=tone,

@@ -25,11 +25,16 @@ def days_before(found: Summary) -> str:
     return f"{last:%d %b %Y}" if first == last else f"{first:%d %b} to {last:%d %b %Y}"
 
 
-def card(label: str, now: int, before: int, value: str, *, fewer_is_better: bool = False) -> Card:
-    """A figure against the period before."""
+def card(
+    label: str, now: int, before: int, value: str, *, fewer_is_better: bool = False,
+    is_cost: bool = False,
+) -> Card:  # fmt: skip
+    """A figure against the period before. What is spent is neither good nor bad."""
     words, tone = difference(now, before)
     if fewer_is_better and words:
         tone = "bad-text" if now > before else "ok-text"
+    if is_cost:
+        tone = "grey"
     aside = "on the period before" if words else "nothing in the period before"
     return Card(label, value, change=words, tone=tone, aside=aside)
 

@@ -12,6 +12,8 @@ from cpaas.consoles.shared.screen import screens
 
 NAME_CHARS_MAX = 40
 QUERY_CHARS_MAX = 2000
+#: of an id that fits its column.
+ID_DIGITS_MAX = 19
 
 
 @require_POST
@@ -36,7 +38,8 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_POST
 def forget(request: HttpRequest) -> HttpResponse:
     """Removes a view of one's own."""
-    view_id = int(request.POST.get("id", "0") or 0)
+    given = request.POST.get("id", "")
+    view_id = int(given) if given.isdecimal() and len(given) < ID_DIGITS_MAX else 0
     change(request, lambda c: queries.forget_view(c, user_id(request), view_id))
     back = request.POST.get("back", "/")
     return redirect(back if back.startswith("/") and not back.startswith("//") else "/")

@@ -10,7 +10,14 @@ from cpaas.schema.models.accounts import (
     User,
 )
 from cpaas.schema.models.alerts import Alert, Notice
-from cpaas.schema.models.billing import AccountStatement, LedgerEntry, Price, Wallet
+from cpaas.schema.models.billing import (
+    AccountStatement,
+    LedgerDay,
+    LedgerEntry,
+    LedgerFold,
+    Price,
+    Wallet,
+)
 from cpaas.schema.models.blobs import Blob, BlobChunk, ExportJob
 from cpaas.schema.models.campaigns import (
     Campaign,
@@ -114,7 +121,9 @@ __all__ = [
     "InboundMessage",
     "InboundNumber",
     "InboundPart",
+    "LedgerDay",
     "LedgerEntry",
+    "LedgerFold",
     "Message",
     "MessageEvent",
     "MessagePart",

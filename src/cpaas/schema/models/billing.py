@@ -32,7 +32,15 @@ class LedgerEntry(models.Model):
 
     class Meta:
         db_table = "ledger_entry"
-        indexes = [models.Index(fields=("account_id", "id"), name="ledger_entry_account")]
+        indexes = [
+            models.Index(fields=("account_id", "id"), name="ledger_entry_account"),
+            # Refunds and credits are few among an account's debits.
+            models.Index(
+                fields=("account_id", "id"),
+                name="ledger_entry_rare",
+                condition=~models.Q(kind="DEBIT"),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=("message_id", "attempt", "kind"),
@@ -46,6 +54,38 @@ class LedgerEntry(models.Model):
                 name="ledger_entry_kind",
             ),
         ]
+
+
+class LedgerDay(models.Model):
+    """What of an account's ledger was booked on one day, as far as `LedgerFold` has added up.
+
+    Days are those of the platform's time zone; another zone adds them up anew.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "day", "kind")
+    account_id = models.BigIntegerField()
+    day = models.DateField()
+    kind = models.TextField()
+    entries = fields.number()
+    amount_micro = fields.number()
+
+    class Meta:
+        db_table = "ledger_day"
+
+
+class LedgerFold(models.Model):
+    """How far the ledger is added up by day: one row."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    zone = models.TextField()
+    #: every entry up to this id is in `LedgerDay`.
+    folded_id = fields.number()
+    #: the highest id of a moment; once nobody writes who began before it, none comes below.
+    seen_id = fields.number()
+    seen_at = fields.moment()
+
+    class Meta:
+        db_table = "ledger_fold"
 
 
 class Price(models.Model):
