@@ -10,9 +10,10 @@ INSERT INTO billing_details (account_id, legal_name, country)
 SELECT id, name || ' Ltd', 'IN' FROM account;
 
 INSERT INTO account_statement (account_id, month, from_at, until_at, opening_micro, closing_micro, lines)
-SELECT a.id, month, month, month + interval '1 month', 0, 0, '[]'
-FROM account a, generate_series(date_trunc('month', now()) - interval '6 months',
-    date_trunc('month', now()) - interval '1 month', interval '1 month') month;
+SELECT a.id, month, month AT TIME ZONE 'Asia/Kolkata', (month + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
+    0, 0, '[]'
+FROM account a, generate_series(date_trunc('month', now() AT TIME ZONE 'Asia/Kolkata') - interval '6 months',
+    date_trunc('month', now() AT TIME ZONE 'Asia/Kolkata') - interval '1 month', interval '1 month') month;
 
 INSERT INTO invoice (account_id, month, number, total_micro, tax_micro, currency, content)
 SELECT account_id, month, 'INV-' || account_id || to_char(month, '-YYMM'), 118000000, 18000000, 'INR', '{}'

@@ -11,6 +11,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cpaas.billing import ledger_day_queries as queries
+from cpaas.billing.statement_queries import DISORDER_US
 from cpaas.billing.types import Line
 from cpaas.db.trouble import is_passing
 from cpaas.kit.log import get_logger
@@ -39,8 +40,11 @@ async def sums(
     )  # fmt: skip
     for since_us, before_us in ((from_us, begins), (ends, until_us)):
         if since_us < before_us:
+            # Between two ids, an hour wider at both ends than a commit ever takes.
+            least = await queries.first_id(connection, since_us)
+            most = await queries.first_id(connection, before_us + 2 * DISORDER_US) + 1
             rows += await queries.entries(
-                connection, account_id, since_us, before_us, lowest, folded
+                connection, account_id, since_us, before_us, least, min(folded, most)
             )
     return _lines(rows)
 

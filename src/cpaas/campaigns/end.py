@@ -33,20 +33,12 @@ async def end_launched(connection: Any, campaign: Campaign) -> None:
         )  # fmt: skip
 
 
-async def end_cancelled(
-    connection: Any, context: Context, campaign: Campaign, *, after: bytes | None
-) -> bytes | None:
-    """Take back what no carrier has, with its price; the last message that was looked at.
-
-    after: as far as the last call came; it ends once nothing waits from the beginning on.
-    """
-    ids = await launch_queries.waiting_messages(
-        connection, campaign, CANCELLED_AT_ONCE, after=after
-    )
+async def end_cancelled(connection: Any, context: Context, campaign: Campaign) -> bool:
+    """Take back what no carrier has, with its price; whether there was any."""
+    ids = await launch_queries.waiting_messages(connection, campaign, CANCELLED_AT_ONCE)
     if not ids:
-        if after is None:
-            await launch_queries.finish_cancel(connection, campaign)
-        return None
+        await launch_queries.finish_cancel(connection, campaign)
+        return False
     async with connection.transaction():
         await finish(
             connection,
@@ -59,4 +51,4 @@ async def end_cancelled(
                 for one in ids
             ],
         )  # fmt: skip
-    return ids[-1]
+    return True

@@ -102,6 +102,30 @@ async def identities(
     return [_row(row, []) for row in rows]
 
 
+async def matching(
+    connection: Any, text: str, *, channel: str = "", after: tuple[str, str] = ("", ""),
+    most: int = 100,
+) -> list[IdentityRow]:  # fmt: skip
+    """Those whose value, label or account begins so, by (channel, value), from behind `after`."""
+    rows = await connection.fetch(
+        _ROW + " WHERE ($1 = '' OR i.channel = $1) AND (i.channel, i.value) > ($2, $3)"
+        " AND ($4 = '' OR starts_with(i.value, $4) OR starts_with(lower(i.label), lower($4))"
+        " OR EXISTS (SELECT FROM identity_account u JOIN account a ON a.id = u.account_id"
+        " WHERE u.identity_id = i.id AND starts_with(lower(a.name), lower($4))))"
+        " ORDER BY i.channel, i.value LIMIT $5",
+        channel, *after, text, most,
+    )  # fmt: skip
+    return [_row(row, []) for row in rows]
+
+
+async def named(connection: Any, identity_id: int) -> tuple[str, str] | None:
+    """(channel, value) of an identity by its id."""
+    row = await connection.fetchrow(
+        "SELECT channel, value FROM identity WHERE id = $1", identity_id
+    )  # fmt: skip
+    return None if row is None else (row[0], row[1])
+
+
 async def offered(connection: Any, account_id: int) -> list[tuple[str, str, str]]:
     """(channel, value, label) of the active ones that an account may use, its defaults first."""
     rows = await connection.fetch(

@@ -133,7 +133,10 @@ def _part(row: Any) -> list[TimelineEntry]:
 
 
 def _delivery(row: Any) -> TimelineEntry:
-    text = f"Webhook {row['event_type']}: {row['status'].lower()} after {row['attempts']} attempts."
+    attempts, status = row["attempts"], row["status"].lower()
+    tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    fate = f"{status} after {tries}" if attempts else "waits to be posted"
+    text = f"Webhook {row['event_type']}: {fate}."
     details = {"http_status": row["last_status"], "error": row["last_error"]}
     at = row["last_attempt_at"] or row["created_at"]
     return TimelineEntry(at, "webhook", "platform", text, details)

@@ -48,13 +48,22 @@ async def rule_by_id(connection: asyncpg.Connection, rule_id: int) -> RuleRow | 
 
 
 async def rules(
-    connection: asyncpg.Connection, *, channel: str = "", most: int = 1000
-) -> list[RuleRow]:
-    """Rules in order of evaluation: priority, an account's own before ALL, the older first."""
+    connection: asyncpg.Connection, *, channel: str = "", text: str = "", after: int = 0,
+    most: int = 1000,
+) -> list[RuleRow]:  # fmt: skip
+    """Rules in order of evaluation: priority, an account's own before ALL, the older first.
+
+    `text`: how the account, route or strategy begins; `after`: the id of the page's last rule.
+    """
     rows = await connection.fetch(
-        _RULE + " WHERE $1 = '' OR l.channel = $1"
-        " ORDER BY l.channel, l.priority, l.account_id IS NULL, l.id LIMIT $2",
-        channel, most,
+        _RULE + " LEFT JOIN routing_rule p ON p.id = $3"
+        " WHERE ($1 = '' OR l.channel = $1) AND (p.id IS NULL"
+        " OR (l.channel, l.priority, l.account_id IS NULL, l.id)"
+        " > (p.channel, p.priority, p.account_id IS NULL, p.id))"
+        " AND ($2 = '' OR starts_with(lower(coalesce(a.name, 'ALL')), lower($2))"
+        " OR starts_with(r.name, lower($2)) OR starts_with(s.name, lower($2)))"
+        " ORDER BY l.channel, l.priority, l.account_id IS NULL, l.id LIMIT $4",
+        channel, text, after, most,
     )  # fmt: skip
     return [RuleRow(**row) for row in rows]
 

@@ -91,14 +91,21 @@ async def senders(
 
 
 async def matching(
-    connection: asyncpg.Connection, text: str, *, status: str = "", most: int = 500
-) -> list[SenderRow]:
-    """Senders of all accounts whose value or account begins so, pending ones first."""
+    connection: asyncpg.Connection, text: str, *, status: str = "", after: int = 0,
+    most: int = 100,
+) -> list[SenderRow]:  # fmt: skip
+    """Senders of all accounts whose value or account begins so, pending ones first.
+
+    `after`: the id of the page's last sender. One that was decided since stands further behind.
+    """
     rows = await connection.fetch(
-        _ROW + " WHERE ($1 = '' OR starts_with(lower(s.value), lower($1))"
+        _ROW + " LEFT JOIN (sender p JOIN account pa ON pa.id = p.account_id) ON p.id = $3"
+        " WHERE ($1 = '' OR starts_with(lower(s.value), lower($1))"
         " OR starts_with(lower(a.name), lower($1))) AND ($2 = '' OR s.status = $2)"
-        " ORDER BY s.status <> 'PENDING', a.name, s.channel, s.value LIMIT $3",
-        text, status, most,
+        " AND (p.id IS NULL OR (s.status <> 'PENDING', a.name, s.channel, s.value)"
+        " > (p.status <> 'PENDING', pa.name, p.channel, p.value))"
+        " ORDER BY s.status <> 'PENDING', a.name, s.channel, s.value LIMIT $4",
+        text, status, after, most,
     )  # fmt: skip
     return [SenderRow(**row) for row in rows]
 

@@ -19,11 +19,11 @@ from cpaas.consoles.shared.fields import (
     switch_field,
     text_field,
 )
-from cpaas.consoles.shared.filters import Choice, Filters
+from cpaas.consoles.shared.filters import Choice, Filters, Text
 from cpaas.consoles.shared.overview import CHANNEL_NAMES
 from cpaas.consoles.shared.runtime import change, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
-from cpaas.consoles.shared.table import Column, Row, Table
+from cpaas.consoles.shared.table import Column, Row, Table, id_cursor
 from cpaas.kit.errors import InputError
 from cpaas.messages.envelopes import LANES
 from cpaas.routes import queries as route_queries
@@ -33,6 +33,7 @@ from cpaas.routing.asked import Asked, Told, answer
 from cpaas.snapshot.load import EMPTY, ROUTING, load
 
 ALL: Final = "ALL"
+PAGE: Final = 100
 #: the form's condition -> its label, an example, what it means.
 CONDITIONS: Final = (
     ("countries", "Countries", "IN, AE", "two letters each"),
@@ -50,21 +51,34 @@ def home(request: HttpRequest) -> HttpResponse:
     """The rules in the order in which they are asked."""
     filters = Filters(
         request, "routing_rules",
-        [Choice("channel", "Channel", (("", "All channels"), *CHANNEL_NAMES.items()))],
+        [
+            Text("q", "Search", "Account, route or strategy"),
+            Choice("channel", "Channel", (("", "All channels"), *CHANNEL_NAMES.items())),
+        ],
         with_days=False,
     )  # fmt: skip
-    found = look(request, lambda c: rule_queries.rules(c, channel=filters["channel"]))
-    page = {"title": "Routing Rules", "filters": filters, "table": _table(found)}
+    after = id_cursor(request)
+    found = look(
+        request,
+        lambda c: rule_queries.rules(
+            c, channel=filters["channel"], text=filters["q"], after=after, most=PAGE + 1
+        ),
+    )
+    table = _table(found, filters, first=not after)
+    page = {"title": "Routing Rules", "filters": filters, "table": table}
     return render(request, "admin_console/routing_rules.html", page)
 
 
-def _table(found: Sequence[RuleRow]) -> Table:
+def _table(found: Sequence[RuleRow], filters: Filters, *, first: bool) -> Table:
     return Table(
         columns=[
             Column("Priority", right=True), Column("Account"), Column("Channel"), Column("Route"),
             Column("Conditions", wide=True), Column("Active"), Column("Edit", right=True),
         ],
-        rows=[_row(one) for one in found],
+        rows=[_row(one) for one in found[:PAGE]],
+        next_cursor=str(found[PAGE - 1].id) if len(found) > PAGE else "",
+        first_page=first,
+        query=filters.query,
         empty_title="No routing rules yet",
         empty_text="Without a rule only a route assigned in the user editor is taken. Add a rule.",
         dense=False,

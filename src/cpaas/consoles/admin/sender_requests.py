@@ -14,12 +14,12 @@ from cpaas.consoles.shared.filters import Choice, Filters, Text
 from cpaas.consoles.shared.overview import CHANNEL_NAMES
 from cpaas.consoles.shared.runtime import change, look
 from cpaas.consoles.shared.screen import Page, Screen
-from cpaas.consoles.shared.table import Column, Row, Table
+from cpaas.consoles.shared.table import Column, Row, Table, id_cursor
 from cpaas.kit.errors import InputError
 from cpaas.senders import check, decide, queries
 from cpaas.senders.types import SenderRow
 
-SHOWN_MAX: Final = 500
+PAGE: Final = 100
 _STATUS: Final = (
     ("", "Any status"), ("PENDING", "PENDING"), ("APPROVED", "APPROVED"), ("REJECTED", "REJECTED"),
 )  # fmt: skip
@@ -38,9 +38,12 @@ def senders(request: HttpRequest) -> HttpResponse:
         [Text("q", "Search", "Sender or account"), Choice("status", "Status", _STATUS)],
         with_days=False,
     )  # fmt: skip
+    after = id_cursor(request)
     found = look(
         request,
-        lambda c: queries.matching(c, filters["q"], status=filters["status"], most=SHOWN_MAX),
+        lambda c: queries.matching(
+            c, filters["q"], status=filters["status"], after=after, most=PAGE + 1
+        ),
     )
     table = Table(
         columns=[
@@ -48,7 +51,9 @@ def senders(request: HttpRequest) -> HttpResponse:
             Column("PE ID"), Column("Format", extra=True), Column("Status"),
             Column("Decide", right=True),
         ],
-        rows=[_row(one) for one in found],
+        rows=[_row(one) for one in found[:PAGE]],
+        next_cursor=str(found[PAGE - 1].id) if len(found) > PAGE else "",
+        first_page=not after,
         query=filters.query,
         empty_title="No sender requests",
         empty_text="A sender is what a message names as its origin. Users ask for one on their "

@@ -18,16 +18,18 @@ from cpaas.consoles.shared.fields import (
     switch_field,
     text_field,
 )
+from cpaas.consoles.shared.filters import Choice, Filters, Text
 from cpaas.consoles.shared.overview import CHANNEL_NAMES
 from cpaas.consoles.shared.runtime import change, look, runtime
 from cpaas.consoles.shared.screen import Page, Screen
-from cpaas.consoles.shared.table import Column, Row, Table
+from cpaas.consoles.shared.table import Column, Row, Table, cursor
 from cpaas.identities import edit, queries
 from cpaas.identities.types import IdentityRow, NewIdentity
 from cpaas.kit.errors import InputError
 from cpaas.kit.secrets import Keyring
 from cpaas.routes import queries as routes
 
+PAGE: Final = 100
 #: channel -> (setting or secret, what the form calls it); secrets are never shown again.
 _SETTINGS: Final = {
     "whatsapp": (
@@ -36,6 +38,7 @@ _SETTINGS: Final = {
     ),
     "rcs": (("bot_id", "Bot id"), ("brand", "Brand")),
 }  # fmt: skip
+_CHANNELS: Final = tuple((one, CHANNEL_NAMES[one]) for one in _SETTINGS)
 #: (setting, what the form calls it, its help): numbers; 0 or empty = no limit, or the default.
 _NUMBERS: Final = {
     "whatsapp": (
@@ -119,21 +122,38 @@ class IdentityForm(forms.Form):
 
 def user_channels(request: HttpRequest) -> HttpResponse:
     """All identities and who uses them."""
-    found = look(request, queries.identities)
+    filters = Filters(
+        request, "user_channels",
+        [
+            Text("q", "Search", "Number, bot, name or account"),
+            Choice("channel", "Channel", (("", "Both channels"), *_CHANNELS)),
+        ],
+        with_days=False,
+    )  # fmt: skip
+    channel, _, value = cursor(request).partition(":")
+    found = look(
+        request,
+        lambda c: queries.matching(
+            c, filters["q"], channel=filters["channel"], after=(channel, value), most=PAGE + 1
+        ),
+    )
+    last = found[PAGE - 1] if len(found) > PAGE else None
     table = Table(
         columns=[
             Column("Number or bot", wide=True), Column("Channel"), Column("Route"),
             Column("Users"), Column("State"), Column("Edit", right=True),
         ],
-        rows=[_row(one) for one in found],
+        rows=[_row(one) for one in found[:PAGE]],
+        next_cursor=f"{last.channel}:{last.value}" if last else "",
+        first_page=not channel,
+        query=filters.query,
         empty_title="No channel identities yet",
         empty_text="A WhatsApp number or an RCS bot has tokens of its own and may serve several "
         "users.",
         dense=False,
     )  # fmt: skip
-    return render(
-        request, "admin_console/user_channels.html", {"title": "User Channels", "table": table}
-    )
+    page = {"title": "User Channels", "filters": filters, "table": table}
+    return render(request, "admin_console/user_channels.html", page)
 
 
 def _row(one: IdentityRow) -> Row:
@@ -184,11 +204,11 @@ def _known(request: HttpRequest, identity: int) -> IdentityRow:
     keyring = Keyring.load(runtime().settings.keyring)
 
     async def work(connection: Any) -> IdentityRow | None:
-        for one in await queries.identities(connection):
-            if one.id == identity:
-                row, sealed = await edit.found(connection, one.channel, one.value)
-                return edit.named(keyring, row, sealed)
-        return None
+        name = await queries.named(connection, identity)
+        if name is None:
+            return None
+        row, sealed = await edit.found(connection, *name)
+        return edit.named(keyring, row, sealed)
 
     row = look(request, work)
     if row is None:

@@ -50,8 +50,9 @@ def _table(found: list[Listed], filters: Filters, *, first: bool) -> Table:
     shown = found[:PAGE]
     return Table(
         columns=[
-            Column("Username", wide=True), Column("Account"), Column("Email", extra=True),
-            Column("Channels", extra=True), Column("Billing"), Column("Balance", right=True),
+            Column("Username", wide=True), Column("Account"),
+            Column("Email", extra=True, wide=True), Column("Channels", extra=True),
+            Column("Billing"), Column("Balance", right=True),
             Column("Last login"), Column("Status"), Column("Edit", right=True),
         ],
         rows=[_row(one) for one in shown],

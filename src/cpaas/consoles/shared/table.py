@@ -1,7 +1,7 @@
 """A table that is read page by page from a key, never counted, never scanned from the start."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 Cell = str | SafeString
+#: of an id that fits its column.
+ID_DIGITS_MAX: Final = 19
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -64,3 +66,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 def cursor(request: HttpRequest) -> str:
     """The page asked for: what the page before gave as `next_cursor`; "" for the first."""
     return request.GET.get("after", "")[:200]
+
+
+def id_cursor(request: HttpRequest) -> int:
+    """The same where it is the id of the last row; 0 for the first page and for what is no id."""
+    given = cursor(request)
+    return int(given) if given.isdecimal() and len(given) < ID_DIGITS_MAX else 0

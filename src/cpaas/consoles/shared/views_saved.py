@@ -9,11 +9,10 @@ from django.views.decorators.http import require_POST
 from cpaas.consoles.shared import queries
 from cpaas.consoles.shared.runtime import account_id, change, user_id
 from cpaas.consoles.shared.screen import screens
+from cpaas.consoles.shared.table import ID_DIGITS_MAX
 
 NAME_CHARS_MAX = 40
 QUERY_CHARS_MAX = 2000
-#: of an id that fits its column.
-ID_DIGITS_MAX = 19
 
 
 @require_POST
