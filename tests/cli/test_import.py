@@ -121,12 +121,39 @@ def test_nothing_becomes_wider_than_it_was() -> None:
             "group = smsc\nsmsc = smpp\nsmsc-id = slow\nhost = h.example\nsmsc-username = u\n"
             "smsc-password = p\nthroughput = 0.5\n\n"
             "group = sendsms-user\nusername = closed\npassword = hunter22x\n"
-            "user-allow-ip = 10.*.5.1\n"
+            "user-allow-ip = 10.*.5.1\n\n"
+            "group = sendsms-user\nusername = shut\npassword = hunter22x\n"
+            'user-deny-ip = "*.*.*.*"\n'
         )
     )
     assert [one.route.tps for one in made.routes] == [1], "0 would be without a limit"
     assert made.accounts == [], "and an empty list of addresses would let everybody in"
-    assert made.notes[-1].text == "account closed: not made for lack of an address"
+    said = [note.text for note in made.notes if "not made" in note.text]
+    assert [text.split(":")[0] for text in said] == ["account closed", "account shut"]
+
+
+def test_what_a_note_says_to_do() -> None:
+    made = plan(
+        parse(
+            "group = smsc\nsmsc = smpp\nsmsc-id = A\nhost = h.example\nsmsc-username = u\n"
+            "smsc-password = p\nsource-addr-autodetect = true\n\n"
+            "group = smsc\nsmsc = smpp\nsmsc-id = B\nhost = i.example\nsmsc-username = u\n"
+            "smsc-password = p\n\n"
+            "group = smsc\nsmsc = http\nsmsc-id = C\nsystem-type = kannel\n"
+            "send-url = http://h.example:13013/x\nsmsc-username = us\nsmsc-password = pw\n"
+            "connect-allow-ip = 192.0.2.*\n\n"
+            "group = smpp-tlv\nname = PE_ID\ntag = 5120\ntype = nulterminated\nsmsc-id = A;X\n\n"
+            "group = sendsms-user\nusername = open\npassword = short\n\n"
+            "group = dlr-db\nid = x\n"
+        )
+    )
+    settings = {one.route.label: one.route.settings for one in made.routes}
+    assert settings["A"]["dlt"] == {"pe_id": {"tag": 5120, "type": "cstring"}}
+    assert "dlt" not in settings["B"], "the TLV is of another carrier"
+    assert settings["C"]["receipts_from"] == ["192.0.2.0/24"]
+    said = " ".join(note.text for note in made.notes)
+    for words in ("follow the form of a sender", "has 5 characters", "receipts are kept"):
+        assert words in said
 
 
 @pytest.mark.parametrize(

@@ -158,9 +158,9 @@ async def test_kannel(dsn: str, home: Path) -> None:
             assert got[:2] == (expected, words), change
             assert expected == 403 or got[2]["x-cpaas-detail"], "the words alone say little"
         status, text, headers = await made.call(
-            "GET", "/cgi-bin/sendsms", params=usual | {"to": f"{TO} 12"}
+            "GET", "/cgi-bin/sendsms", params=usual | {"to": f"{TO} 12 <b>"}
         )
-        assert (status, text) == (202, "0: Accepted for delivery Denied receivers are: 12")
+        assert (status, text) == (202, "0: Accepted for delivery Denied receivers are: 12 ?b?")
         # What old scripts send along, and changes nothing.
         needless = {"compress": "0", "alt-dcs": "0", "pid": "0", "rpi": "0", "smsc": "any",
                     "priority": "1", "mclass": "", "validity": "10080", "deferred": "5",
@@ -349,6 +349,7 @@ async def test_twilio_s_own_client(dsn: str, home: Path) -> None:
             ({"body": " "}, 400, 21602),
             ({"status_callback": "ftp://x"}, 400, 21609),
             ({"media_url": ["https://example.com/a.png"]}, 400, 21620),
+            ({"from_": None, "messaging_service_sid": "MG1"}, 400, 21701),
         ):  # fmt: skip
             with pytest.raises(TwilioRestException) as raised:
                 await asyncio.to_thread(create, **more)
@@ -367,6 +368,12 @@ async def test_twilio_s_own_client(dsn: str, home: Path) -> None:
         ):
             with pytest.raises(TwilioRestException) as raised:
                 await asyncio.to_thread(planned.update, **change)
+            assert (raised.value.status, raised.value.code) == (status, code)
+        for ask, status, code in (
+            (client.messages.list, 405, 20004), (client.api.accounts(sid).fetch, 404, 20404),
+        ):  # fmt: skip
+            with pytest.raises(TwilioRestException) as raised:
+                await asyncio.to_thread(ask)
             assert (raised.value.status, raised.value.code) == (status, code)
         stranger = Client(sid, "f" * 32)
         stranger.api.base_url = made.service["url"]

@@ -107,8 +107,10 @@ def _on_validation(request: ApiRequest, error: ValidationException) -> Response[
     )
 
 
-def _on_http(request: ApiRequest, error: HTTPException) -> Response[bytes]:
+def _on_http(request: ApiRequest, error: HTTPException) -> Response[bytes] | Response[str]:
     status = error.status_code
+    if status in {404, 405} and request.url.path.startswith(f"/{twilio.VERSION}/"):
+        return twilio.missing(status, request.url.path)
     code = _CODES.get(status, "internal_error" if status >= 500 else "bad_request")
     detail = str(error.detail)
     if isinstance(error, NotFoundException):

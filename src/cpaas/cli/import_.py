@@ -48,6 +48,13 @@ def import_(
         output.text(f"line {at}: {text}" if what == "note" else f"line {at}: {what}: {text}")
     if not apply:
         output.text("nothing was changed; make it with --apply")
+        return
+    if made.accounts:
+        output.text("next: credit the accounts (cpaas account credit NAME 1000)")
+    if made.routes:
+        output.text(
+            "next: say which traffic goes where (cpaas rule create --channel sms --route …)"
+        )
 
 
 def _carry_out(made: "Plan", *, apply: bool) -> list[tuple[int, str, str]]:

@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cpaas.cli.kannel_conf import Group, Value
+from cpaas.cli.kannel_hints import BOXES, GROUPS, HINTS
 from cpaas.kit.errors import InputError
 from cpaas.routes import check
 from cpaas.routes.types import NewRoute
 
 NAME_MAX: Final = 32
 SMPP_PORT: Final = 2775
+PASSWORD_CHARS: Final = 8
+_EVERYBODY: Final = "*.*.*.*"
 _TLV: Final = {
     "pe_id": "pe_id", "peid": "pe_id", "entityid": "pe_id", "template_id": "template_id",
     "templateid": "template_id", "tempid": "template_id", "tm_id": "tm_id", "tmid": "tm_id",
@@ -76,7 +79,12 @@ def plan(groups: Sequence[Group]) -> Plan:
         ]
         known = _KINDS.get(group.kind)
         if known is None:
-            made.notes.append(Note(group.line, f"group {group.kind}: not carried over"))
+            todo = GROUPS.get(group.kind, "")
+            made.notes.append(
+                Note(
+                    group.line, f"group {group.kind}: not carried over{'; ' if todo else ''}{todo}"
+                )
+            )
         else:
             known(group, made)
     _tags(groups, made)
@@ -94,6 +102,9 @@ class _Taken:
     def text(self, name: str) -> str:
         self._left.pop(name, None)
         return self._group.get(name)
+
+    def line(self, name: str) -> int:
+        return self._group.values[name].line
 
     def number(self, name: str, made: Plan, least: int, most: int) -> int | None:
         found: Value | None = self._group.values.get(name)
@@ -115,29 +126,8 @@ class _Taken:
 
     def rest(self, made: Plan) -> None:
         for name, value in self._left.items():
-            todo = _HINTS.get(name, "nothing here does the same")
+            todo = HINTS.get(name, "nothing here does the same")
             made.notes.append(Note(value.line, f"{name}: not carried over; {todo}"))
-
-
-_HINTS: Final = {
-    "allowed-smsc-id": "routing rules choose routes: cpaas rule create",
-    "denied-smsc-id": "routing rules choose routes: cpaas rule create",
-    "preferred-smsc-id": "routing rules choose routes: cpaas rule create",
-    "allowed-prefix": "routing rules choose routes: cpaas rule create --prefix …",
-    "denied-prefix": "block numbers: cpaas blacklist",
-    "preferred-prefix": "routing rules choose routes: cpaas rule create --prefix …",
-    "forced-smsc": "assign a route to the account in the user editor, or by a rule",
-    "default-smsc": "assign a route to the account in the user editor, or by a rule",
-    "dlr-url": "each message names its own, or the account has a webhook",
-    "max-messages": "long messages have as many segments as they need",
-    "concatenation": "long messages are always put together",
-    "user-deny-ip": "list the allowed addresses instead",
-    "get-url": "replies go to the account's webhook: cpaas webhook set",
-    "post-url": "replies go to the account's webhook: cpaas webhook set",
-    "bind-addr-ton": "set addr_ton in the route's settings",
-    "alt-charset": "set gsm_charset in the route's settings",
-    "my-number": "give the number to an account: cpaas number",
-}
 
 
 def _smsc(group: Group, made: Plan) -> None:
@@ -233,6 +223,8 @@ def _http(group: Group, taken: _Taken, made: Plan) -> NewRoute | None:
         "window_size": window, **login,
     }  # fmt: skip
     taken.text("port")
+    callers = _networks(taken, "connect-allow-ip", made)
+    shared: dict[str, object] = {"receipts_from": list(callers)} if callers else {}
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -240,14 +232,14 @@ def _http(group: Group, taken: _Taken, made: Plan) -> NewRoute | None:
         made.notes.append(Note(group.line, f"send-url {url[:80]!r} cannot be read"))
         return None
     if kind == "kannel":
-        settings: dict[str, object] = {"path": parts.path or "/cgi-bin/sendsms"}
+        settings = shared | {"path": parts.path or "/cgi-bin/sendsms"}
         if parts.scheme == "https":
             settings["tls"] = True
         return NewRoute(
             dialect="kannel", host=parts.hostname or "", port=port, settings=settings, **common
         )
     if kind == "generic":
-        settings = {"url": re.sub(r"%([a-zA-Z])", _placeholder, url)}
+        settings = shared | {"url": re.sub(r"%([a-zA-Z])", _placeholder, url)}
         if expression := taken.text("status-success-regex"):
             settings["success"] = expression
         if expression := taken.text("generic-foreign-id-regex"):
@@ -275,19 +267,35 @@ def _user(group: Group, made: Plan) -> None:
         made.notes.append(Note(group.line, f"sendsms-user {name} stands there twice"))
         return
     senders = [one for one in (taken.text("forced-sender"), taken.text("default-sender")) if one]
-    allowed = [one for one in re.split(r"[;,\s]+", taken.text("user-allow-ip")) if one]
-    networks = [network for one in allowed if (network := _network(one))]
+    networks = _networks(taken, "user-allow-ip", made)
+    denied = group.get("user-deny-ip").strip()
+    if denied in {"", _EVERYBODY}:
+        taken.text("user-deny-ip")
     taken.rest(made)
-    if len(networks) < len(allowed):
-        line = group.values["user-allow-ip"].line
-        made.notes.append(Note(line, "user-allow-ip: write a pattern with * inside as networks"))
-        if not networks:
-            # An empty list would let everybody in.
-            made.notes.append(Note(line, f"account {name}: not made for lack of an address"))
-            return
+    if (group.get("user-allow-ip") or denied == _EVERYBODY) and not networks:
+        # An empty list would let everybody in.
+        made.notes.append(Note(group.line, f"account {name}: not made for lack of an address"))
+        return
+    if len(password) < PASSWORD_CHARS:
+        made.notes.append(
+            Note(group.values["password"].line,
+                 f"the password of {name} has {len(password)} characters; renew it once its"
+                 f" programs have moved: cpaas account smpp {name}")
+        )  # fmt: skip
     made.accounts.append(
-        PlannedAccount(group.line, name, password, list(dict.fromkeys(senders)), networks)
+        PlannedAccount(group.line, name, password, list(dict.fromkeys(senders)), list(networks))
     )
+
+
+def _networks(taken: _Taken, name: str, made: Plan) -> tuple[str, ...]:
+    """A list of addresses and patterns as networks; what cannot be one is told."""
+    given = [one for one in re.split(r"[;,\s]+", taken.text(name)) if one]
+    found = [network for one in given if (network := _network(one))]
+    if len(found) < len(given):
+        made.notes.append(
+            Note(taken.line(name), f"{name}: write a pattern with * inside as networks")
+        )
+    return tuple(found)
 
 
 def _network(pattern: str) -> str:
@@ -312,24 +320,10 @@ def _service(group: Group, made: Plan) -> None:
     )
 
 
-#: of core and smsbox, whose other variables are of Kannel's own inside.
-_BOXES: Final = {
-    "sendsms-port": "programs send to port 8081 instead",
-    "sendsms-url": "programs call /cgi-bin/sendsms",
-    "global-sender": "give each account a default sender: cpaas sender default",
-    "white-list": "allow countries in the user editor",
-    "black-list": "block numbers: cpaas blacklist import",
-    "white-list-regex": "allow countries in the user editor",
-    "black-list-regex": "block numbers: cpaas blacklist import",
-    "unified-prefix": "numbers are written in E.164 here",
-    "ppg-url": "there is no WAP here", "wapbox-port": "there is no WAP here",
-}  # fmt: skip
-
-
 def _box(group: Group, made: Plan) -> None:
     for name, value in group.values.items():
-        if name in _BOXES:
-            made.notes.append(Note(value.line, f"{name} {value.text[:40]}: {_BOXES[name]}"))
+        if name in BOXES:
+            made.notes.append(Note(value.line, f"{name} {value.text[:40]}: {BOXES[name]}"))
 
 
 def _include(group: Group, made: Plan) -> None:
@@ -339,8 +333,8 @@ def _include(group: Group, made: Plan) -> None:
 
 
 def _tags(groups: Sequence[Group], made: Plan) -> None:
-    """DLT TLVs that Kannel was told, for every SMPP route."""
-    tags: dict[str, dict[str, object]] = {}
+    """DLT TLVs that Kannel was told, for the SMPP routes that they name, or all of them."""
+    tags: dict[str, dict[str, dict[str, object]]] = {}
     for group in groups:
         if group.kind != "smpp-tlv":
             continue
@@ -350,10 +344,12 @@ def _tags(groups: Sequence[Group], made: Plan) -> None:
             made.notes.append(Note(group.line, f"smpp-tlv {group.get('name')}: not carried over"))
             continue
         kind = "cstring" if group.get("type") == "nulterminated" else "octets"
-        tags[field] = {"tag": number, "type": kind}
-    for one in made.routes if tags else []:
-        if one.route.dialect == "smpp":
-            settings = {**one.route.settings, "dlt": tags}
+        for smsc in re.split(r"[;\s]+", group.get("smsc-id")):
+            tags.setdefault(smsc, {})[field] = {"tag": number, "type": kind}
+    for one in made.routes:
+        own = tags.get("", {}) | tags.get(one.route.label, {})
+        if one.route.dialect == "smpp" and own:
+            settings = {**one.route.settings, "dlt": own}
             one.route = msgspec.structs.replace(one.route, settings=settings)
 
 

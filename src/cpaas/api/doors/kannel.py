@@ -1,5 +1,6 @@
 """Kannel's `sendsms`, in its words and with its callbacks (dlr-mask, dlr-url)."""
 
+import re
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -55,6 +56,9 @@ _REFUSED: Final = {
 #: older spellings that Kannel takes, too.
 _ALIASES: Final = {"dlrmask": "dlr-mask", "dlrurl": "dlr-url"}
 _MASK_MAX: Final = 31
+#: as Kannel calls its answers, so that nothing of a request may stand in them as it came.
+HTML: Final = "text/html"
+_STRANGE: Final = re.compile(r"[^0-9A-Za-z+]")
 _log = get_logger(__name__)
 
 
@@ -73,17 +77,17 @@ async def sendsms(request: ApiRequest, state: State) -> Response[str]:
     try:
         return await _send(desk)
     except _Misformed as error:
-        return plain(400, str(error), error.refusal)
+        return plain(400, str(error), error.refusal, HTML)
     except NotLetInError as error:
         _log.warning("door_not_let_in", door="kannel", address=desk.client, reason=str(error))
-        return plain(403, "Authorization failed for sendsms")
+        return plain(403, "Authorization failed for sendsms", kind=HTML)
     except ProblemError as error:
         problem = error.problem
         status, words = _WORDS.get(problem.code, (403, NOT_ROUTABLE))
-        return plain(status, words, RefusedError(problem.code, problem.detail))
+        return plain(status, words, RefusedError(problem.code, problem.detail), HTML)
     except RefusedError as error:
         status, words = _WORDS.get(error.code, (403, NOT_ROUTABLE))
-        return plain(status, words, error)
+        return plain(status, words, error, HTML)
 
 
 async def _send(desk: Desk) -> Response[str]:
@@ -115,8 +119,8 @@ async def _send(desk: Desk) -> Response[str]:
     stored, failed = await desk.send(guest, _draft(desk, fields), numbers, _wish(fields))
     text = ACCEPTED
     if failed:
-        text += " Denied receivers are: " + " ".join(one.to for one in failed)
-    answer = plain(202, text)
+        text += " Denied receivers are: " + " ".join(_STRANGE.sub("?", one.to) for one in failed)
+    answer = plain(202, text, kind=HTML)
     answer.headers["x-cpaas-id"] = " ".join(str(one.id.hex()) for one in stored[:20])
     return answer
 

@@ -103,7 +103,7 @@ def number(fields: dict[str, bytes], name: str) -> int | None:
 
 
 def plain(
-    status: int, body: str, error: RefusedError | None = None, kind: str = "text/html"
+    status: int, body: str, error: RefusedError | None = None, kind: str = "text/plain"
 ) -> Response[str]:
     """An answer in the other system's words, with our code in its headers."""
     headers = {"cache-control": "no-store"}

@@ -66,7 +66,8 @@ _STATUSES: Final = {
 }  # fmt: skip
 #: fields that would change what is sent, and that we cannot keep.
 _REFUSED: Final = {
-    "MediaUrl": "media", "MessagingServiceSid": "messaging services", "ContentSid": "content",
+    "MediaUrl": (21620, "media"), "MessagingServiceSid": (21701, "messaging services"),
+    "ContentSid": (21655, "content"),
 }  # fmt: skip
 _SID: Final = re.compile(r"AC([0-9a-f]{32})")
 _MESSAGE: Final = re.compile(r"(?:SM|MM)([0-9a-f]{32})(?:\.json)?")
@@ -170,9 +171,9 @@ async def _create(desk: Desk, guest: Guest) -> dict[str, Any]:
         fields = await desk.fields()
     except ValueError:
         raise _TwilioError(400, 21620, "The request cannot be read") from None
-    for name, what in _REFUSED.items():
+    for name, (code, what) in _REFUSED.items():
         if fields.get(name):
-            raise _TwilioError(400, 21620, f"{name}: {what} cannot be sent over this platform")
+            raise _TwilioError(400, code, f"{name}: {what} cannot be sent over this platform")
     to, sender = text_of(fields.get("To", b"")).strip(), text_of(fields.get("From", b"")).strip()
     if not to:
         raise _TwilioError(400, 21604, "A 'To' phone number is required.")
@@ -277,6 +278,14 @@ def _failed(error: _TwilioError) -> Response[str]:
     if error.status == 401:
         answer.headers["www-authenticate"] = 'Basic realm="Twilio API"'
     return answer
+
+
+def missing(status: int, path: str) -> Response[str]:
+    """What is not carried here, in Twilio's words: 404 for a resource, 405 for a method."""
+    if status == 405:
+        words = "Method not allowed; messages are created, fetched and canceled here"
+        return _failed(_TwilioError(405, 20004, words))
+    return _failed(_TwilioError(404, 20404, f"The requested resource {path} was not found"))
 
 
 HANDLERS: Final = [create_message, fetch_message, update_message]
