@@ -90,6 +90,7 @@ WELL_MEANT = st.one_of(
               tlvs=TLVS),
     st.builds(SubmitMulti, source_addr=SHORT, short_message=st.binary(max_size=20), tlvs=TLVS),
     st.builds(QuerySm, message_id=SHORT), st.builds(CancelSm, message_id=SHORT),
+    st.builds(CancelSm, service_type=SHORT, source_addr=SHORT, destination_addr=SHORT),
 )  # fmt: skip
 COMMANDS = st.one_of(st.sampled_from(sorted(PDU_CLASSES)), st.integers(0, 0xFFFFFFFF))
 
@@ -120,7 +121,10 @@ def talk(server: Server, blobs: list[bytes], *, bound: bool) -> list[tuple[int, 
     with server.connect() as link:
         link.settimeout(10)
         if bound:
-            link.sendall(encode(BindTransceiver(system_id="acme", password="secret12", sequence=1)))
+            bind = BindTransceiver(
+                system_id="acme", password="secret12", interface_version=0x50, sequence=1
+            )
+            link.sendall(encode(bind))
             assert HEADER.unpack(link.recv(4096)[:16])[2] == 0
         try:
             link.sendall(b"".join(blobs) + encode(EnquireLink(sequence=0x7FFFFF00)))

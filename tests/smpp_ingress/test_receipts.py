@@ -14,6 +14,7 @@ from cpaas.smpp.parts import read_part
 from cpaas.smpp.pdu import BindReceiver, DeliverSm, DeliverSmResp
 from cpaas.smpp.receipt import MessageState
 from cpaas.smpp.status import CommandStatus as St
+from cpaas.smpp_ingress import receipts as receipts_made
 from cpaas.webhooks.events import RECEIVED, account_event, event_items, for_binds, uuid_text
 
 
@@ -110,6 +111,37 @@ async def test_receipts_wait_for_a_customer_who_is_away_and_come_in_order(made: 
     await until(lambda: len(receipts(receiver)) >= 90)
     order = [receipt.message_id for receipt in receipts(receiver)]
     assert order == [uuid_text(row["id"]) for row in rows]
+    await forgotten(made)
+
+
+async def test_a_hasty_customer_gets_more_than_fits_into_memory_in_order(
+    made: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cpaas.smpp_ingress.notify.HELD_MAX", 20)
+    monkeypatch.setattr("cpaas.smpp_ingress.notify.REFILL_AT", 10)
+    body = receipts_made.encode(
+        receipts_made.Told(
+            "2026-11-27T04:00:00Z", receipts_made.Data("", "+919876543210", "MYBRAND", "DELIVERED")
+        )
+    )
+    await made.pool.execute(
+        """INSERT INTO smpp_receipt (account_id, system_id, kind, body)
+           SELECT $1, 'acme', 'receipt', convert_to(jsonb_set(convert_from($2, 'UTF8')::jsonb,
+             '{data,id}', to_jsonb('m' || n))::text, 'UTF8')
+           FROM generate_series(1, 100) n ORDER BY n""",
+        made.account_id, body,
+    )  # fmt: skip
+    # Binds, takes the first and is gone, again and again, while others are still being given back.
+    for _ in range(5):
+        mute = await Raw.connect(made.port)
+        await mute.bind(kind=BindReceiver)
+        assert isinstance(await mute.read(), DeliverSm)
+        await mute.close()
+    _, receiver = await made.bind(bind_type="rx")
+    await until(lambda: len(receipts(receiver)) >= 100)
+    assert [receipt.message_id for receipt in receipts(receiver)] == [
+        f"m{n}" for n in range(1, 101)
+    ]
     await forgotten(made)
 
 

@@ -60,6 +60,9 @@ class Outbox:
         self._in_flight: dict[int, DeliverSm] = {}
         self._refilling = False
         self._held_until = 0.0
+        #: rows are taken and given back one after the other, so that none overtakes an older one.
+        self._turn = asyncio.Lock()
+        self._given_back = 0
 
     @property
     def wanted(self) -> bool:
@@ -87,7 +90,12 @@ class Outbox:
         ids = [number for number, _ in self._waiting]
         self._waiting.clear()
         if ids:
-            self._notifier.release(ids)
+            self._given_back += 1
+            self._notifier.spawn(self._release(ids))
+
+    async def _release(self, ids: Sequence[int]) -> None:
+        async with self._turn:
+            await self._notifier.release(ids)
 
     def refill(self) -> None:
         """Takes more out of the table, if there is room and somebody to send it to."""
@@ -97,8 +105,14 @@ class Outbox:
 
     async def _refill(self) -> None:
         try:
-            most = HELD_MAX - len(self._waiting) - len(self._in_flight)
-            rows = await self._notifier.take(self.system_id, most) if most > 0 else []
+            async with self._turn:
+                before = self._given_back
+                most = HELD_MAX - len(self._waiting) - len(self._in_flight)
+                rows = await self._notifier.take(self.system_id, most) if most > 0 else []
+                if rows and before != self._given_back:
+                    # Older ones went back meanwhile: these must not go before them.
+                    await self._notifier.release([row.id for row in rows])
+                    rows = []
         except Exception as error:  # noqa: BLE001 - looked for again within a second
             _log.warning("smpp_receipts_not_taken", system_id=self.system_id, error=repr(error))
             return
@@ -207,11 +221,8 @@ class Notifier:
         """A receipt is answered."""
         self._answered.put([number])
 
-    def release(self, ids: Sequence[int]) -> None:
+    async def release(self, ids: Sequence[int]) -> None:
         """Gives receipts back for other binds, here or elsewhere."""
-        self.spawn(self._release(list(ids)))
-
-    async def _release(self, ids: list[int]) -> None:
         async with self._pool.acquire() as connection:
             await queries.release_receipts(connection, ids)
 
