@@ -1,5 +1,6 @@
 """Routing Rules: one is added, refused in words, explained, changed and deleted."""
 
+import re
 from typing import Any
 
 from tests.browser.console import Copy
@@ -28,10 +29,12 @@ def test_a_rule_from_add_to_delete(copy: Copy, visit: Visit) -> None:
     assert "is no country" in admin.text()
     page.get_by_label("Countries").fill("in, ae")
     page.get_by_label("Hours").fill("00:00-23:59")
+    page.get_by_label("Templates").fill("otp")
     page.get_by_role("button", name="Add Rule").click()
     page.locator(".note.is-ok").wait_for()
     row = page.locator("tbody tr", has_text=name)
     assert "countries: IN, AE" in row.inner_text()
+    assert "templates: otp" in row.inner_text()
     admin.shoot("admin-routing-rules")
     rule = row.locator("a").first.get_attribute("href").split("/")[2]
 
@@ -43,6 +46,10 @@ def test_a_rule_from_add_to_delete(copy: Copy, visit: Visit) -> None:
     page.get_by_label("Number").fill("+919876543210")
     page.get_by_role("button", name="Explain").click()
     page.locator(".note.is-ok").wait_for()
+    assert "it is for the template otp, and this is none" in admin.text()
+    page.get_by_label("Template").fill("otp")
+    page.get_by_role("button", name="Explain").click()
+    page.get_by_text(re.compile(r"rule \d+ \(.*template otp")).first.wait_for()
     said = admin.text()
     assert "smpp1" in said
     assert "decides" in said

@@ -14,6 +14,7 @@ from cpaas.messages.envelopes import unpack, unpack_events
 from cpaas.messages.types import Finish
 from cpaas.pipeline.answers import commit_answers
 from cpaas.pipeline.drafts import FallbackStep
+from cpaas.pipeline.fallback import read_revoke
 from cpaas.pipeline.fallback_run import FallbackRunner
 from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.refusals import RefusedError
@@ -231,6 +232,25 @@ async def test_a_late_delivery_is_a_duplicate_and_goes_back(family: Family) -> N
     delivered = [body for kind, body in events if kind == "message.delivered"]
     assert [b'"duplicate_delivery"' in body for body in delivered] == [False, True]
     assert b'"price":"0.0000"' in delivered[1]
+
+
+async def test_an_attempt_that_a_carrier_has_is_asked_back_when_the_first_arrives(
+    family: Family,
+) -> None:
+    root = await family.send(SECOND)
+    await family.becomes(root, *SENT)
+    await family.time_passes()
+    (child,) = await family.attempts(root)
+    await family.becomes(child, *SENT)
+    await family.becomes(root, "DELIVERED")
+    asked = [read_revoke(i["payload"]).message_id for i in await family.items(revoke_queue("sms"))]
+    # The first when it was silent, and the attempt now that the first has arrived.
+    assert asked == [root, child]
+    # Its carrier could not take it back: it is the one that counts as the duplicate.
+    await family.becomes(child, "DELIVERED")
+    codes = [(await family.row(one))["error_code"] for one in (root, child)]
+    assert codes == ["", "duplicate_delivery"]
+    assert await family.spent() == PRICE
 
 
 async def hook(family: Family) -> None:
