@@ -43,6 +43,8 @@ def test_from_the_file_to_the_result(
     assert "Hello Person 0, see our FREE offer" in said
     assert "It uses words that lure" in said
     assert "Predicted delivery" in said
+    assert "Countries: IN 20" in said
+    assert "Segments each: 1: 20" in said
     portal.check()
     portal.shoot("portal-campaign-checks")
     page.get_by_role("button", name="Start for ₹2.4000").click()
@@ -99,6 +101,9 @@ def test_pasted_numbers_a_template_and_a_fallback(visit: Visit, sandbox: str) ->
     # What stands outside the channel's part stays as it is.
     assert page.get_by_label("Campaign name").input_value() == "Calls"
     page.get_by_label("Template").select_option(label="otp")
+    page.get_by_label("{{code}}").wait_for()
+    # The page listens to what it was just given a moment after it shows it.
+    page.wait_for_function("!document.querySelector('.htmx-added')")
     page.get_by_label("{{code}}").fill("4 8 2 1")
     page.locator("#preview", has_text="Your code is 4 8 2 1").wait_for()
     page.get_by_label("If not delivered").select_option("sms")

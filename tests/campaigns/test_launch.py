@@ -184,6 +184,17 @@ async def test_a_pause_holds_at_the_next_commit_and_resumes_there(here: Bureau) 
     await reconciled(here, made, 2_000)
 
 
+async def test_what_the_operator_paused_the_operator_resumes(here: Bureau) -> None:
+    made = await here.ready(table(3))
+    await start(here, made)
+    await act(here, control.pause, made, by="the operator", is_operator=True)
+    assert (await here.find(made)).reason_code == "paused_by_operator"
+    with pytest.raises(control.NotPossibleError, match="Your operator paused"):
+        await act(here, control.resume, made)
+    await act(here, control.resume, made, is_operator=True)
+    assert (await here.find(made)).status == "QUEUED"
+
+
 async def test_without_money_it_pauses_at_the_row_and_goes_on_there(here: Bureau) -> None:
     made = await here.ready(table(250))
     await start(here, made)
@@ -312,9 +323,10 @@ async def test_a_schedule_and_a_window_hold_it_back(here: Bureau) -> None:
     await start(here, other)
     at += 3600_000_000  # 18:32 in Kolkata
     assert (await run(here, other, one)).launched == 1
+    assert (await run(here, other, one)).reason_code == "outside_hours"
     at += 16 * 3600_000_000  # 10:32 in Kolkata, 06:02 in Berlin
     done = await run(here, other, one)
-    assert (done.launched, done.next_row) == (6, done.last_row + 1)
+    assert (done.launched, done.next_row, done.reason_code) == (6, done.last_row + 1, "")
 
 
 async def test_routes_are_given_half_a_minute_ahead(here: Bureau) -> None:

@@ -102,6 +102,7 @@ def test_each_row_is_sent_to_or_has_a_reason() -> None:
     assert [(one.row, one.code) for one in found if isinstance(one, Fault)] == [
         (4, "duplicate"), (5, "invalid_number"), (6, "invalid_number"), (7, "row_too_long"),
     ]  # fmt: skip
+    assert [one.cells for one in found if isinstance(one, Fault)][1:3] == [["Bob"], ["nobody"]]
 
 
 def test_a_campaign_has_a_largest_size() -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 import urllib.request
 from collections import Counter
 from decimal import Decimal
@@ -48,6 +49,7 @@ def test_killed_in_the_middle_it_is_true_to_the_row(sandbox: Platform, tmp_path:
     assert made["status"] == "QUEUED"
     campaign_id = made["id"]
     until(lambda: shown(sandbox, key, campaign_id).get("accepted", 0) > 300)
+    paused(sandbox, key, campaign_id)
     sandbox.kill("cpaas-core")
     until(lambda: shown(sandbox, key, campaign_id).get("accepted", 0) > 900)
     sandbox.kill("postgres")
@@ -71,6 +73,23 @@ def test_killed_in_the_middle_it_is_true_to_the_row(sandbox: Platform, tmp_path:
     balance = Decimal(sandbox.call("GET", "/v1/balance", key=key)[1]["balance"])
     assert ledger_sum(sandbox, key) == balance
     assert before - balance == sum((Decimal(one["Cost"]) for one in sent), Decimal(0))
+
+
+def paused(platform: Platform, key: str, campaign_id: int) -> None:
+    """Paused, it stands still from the row to the carrier; then it goes on."""
+    assert platform.call("POST", f"/v1/campaigns/{campaign_id}/pause", key=key)[0] == 200
+    still: list[tuple[int, int]] = []
+
+    def stands() -> bool:
+        now = shown(platform, key, campaign_id)
+        still.append((now["accepted"], now["processed"]))
+        time.sleep(0.1)
+        return len(still) > 20 and len(set(still[-20:])) == 1
+
+    until(stands)
+    assert shown(platform, key, campaign_id)["status"] == "PAUSED"
+    assert still[-1][0] < ROWS
+    assert platform.call("POST", f"/v1/campaigns/{campaign_id}/resume", key=key)[0] == 200
 
 
 def _settled(platform: Platform, key: str, campaign_id: int) -> list[dict[str, str]]:

@@ -29,13 +29,14 @@ TURNS_MAX = 200
 
 
 class Gateway:
-    """A route's gateway and its carrier, which takes `each` messages a tick."""
+    """A route's gateway and its carrier, which takes `each` segments a tick."""
 
     def __init__(self, run: "Run", route_id: int, each: int) -> None:
         self.run, self.route_id, self.each = run, route_id, each
         self.consumer = EmbeddedConsumer(run.step.world.pool, f"submit_smpp{route_id}", INSTANCE)
         self.buffer = Buffer()
         self.taken: list[int] = []
+        self.tokens = 0
 
     async def tick(self) -> None:
         load = self.run.step.load
@@ -43,12 +44,15 @@ class Gateway:
         await self.open(64, not_accounts=self.buffer.accounts)
         await self.open(10 * self.each - self.buffer.messages)
         count = 0
+        # A message of several segments borrows from what comes.
+        self.tokens = min(self.each, self.tokens + self.each)
         picking = self.buffer.pick()
-        for one, message in picking:
-            count += 1
+        for one, message in picking if self.tokens > 0 else ():
+            count += message.segments
+            self.tokens -= message.segments
             load.add(self.route_id, one.envelope.lane, -1)
             self.run.passed(one.envelope, message.id)
-            if count == self.each:
+            if self.tokens <= 0:
                 break
         picking.close()
         self.taken.append(count)
@@ -229,6 +233,22 @@ async def test_what_waits_is_found_by_a_route_step_that_begins(step: Step) -> No
     again.gateways[1].buffer = run.gateways[1].buffer
     await again.tick(30)
     assert again.gateways[1].taken == [1] * 30
+
+
+@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize(("rate", "segments"), [(100, 5), (20, 10), (100, 1)])
+async def test_two_seconds_of_segments_lie_before_a_route(
+    step: Step, rate: int, segments: int, count: int
+) -> None:
+    """A rate counts segments, and so does what may lie before its route; it runs at its rate."""
+    run = await running(step, {1: rate}, rule(5, 1))
+    run.like.messages[0].segments = segments
+    await run.put(1, count, times=600 // count)
+    for _ in range(100):
+        await run.tick()
+        lying = [one for e in await step.routed("smpp1") for one in e.messages]
+        assert sum(one.segments for one in lying if one.id in run.sent) <= 2 * rate
+    assert 0 <= sum(run.gateways[1].taken) - 5 * rate < segments
 
 
 async def test_the_rest_of_a_list_keeps_its_place(step: Step) -> None:

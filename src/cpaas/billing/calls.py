@@ -7,8 +7,7 @@ was not used goes back in the transaction that says how long the call was.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cpaas.billing import calls_queries as queries
-from cpaas.billing.calls_queries import Captured
+from cpaas.billing.booking_queries import Entry, capture
 from cpaas.kit import money
 from cpaas.messages.types import Applied
 
@@ -33,9 +32,9 @@ async def settle_calls(connection: Any, ended: Sequence[Applied]) -> None:
         one.refunded_micro = one.price_micro - used
         note = f"used {money.show(used)} of {money.show(one.price_micro)} reserved"
         entries.append(
-            Captured(
+            Entry(
                 one.finish.id, one.attempt, one.account_id, one.refunded_micro,
                 f"{note}, {one.finish.seconds} s",
             )
         )  # fmt: skip
-    await queries.capture(connection, entries)
+    await capture(connection, entries)

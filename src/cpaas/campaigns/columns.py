@@ -101,7 +101,7 @@ def _found(names: Sequence[str], body: Sequence[Sequence[str]], *, named: bool) 
         raise FileError(
             "number_column_missing",
             f"none of the columns ({', '.join(names[:20])}) holds phone numbers",
-            "name it in mapping.number_column, and give mapping.country if the numbers have no"
-            " country code",
+            "name the number's column (mapping.number_column), and the country (mapping.country) if"
+            " the numbers have no country code",
         )
     return best

@@ -19,6 +19,8 @@ from cpaas.snapshot.types import Snapshot
 
 #: writes what a retry takes out of the counts.
 ADJUSTING_INSTANCE: Final = 0
+#: reason of a pause that only the operator may end.
+HELD: Final = "paused_by_operator"
 
 
 class NotPossibleError(Exception):
@@ -49,15 +51,21 @@ async def start(connection: Any, snapshot: Snapshot, campaign: Campaign, now_us:
     await status_queries.start(connection, campaign)
 
 
-async def pause(connection: Any, campaign: Campaign, *, by: str) -> None:
+async def pause(connection: Any, campaign: Campaign, *, by: str, is_operator: bool = False) -> None:
     """From this commit on nothing is launched, and within a second nothing claimed."""
     campaign = await _locked(connection, campaign, {"QUEUED", "PROCESSING"}, "paused")
-    await status_queries.pause(connection, campaign, "paused", f"Paused by {by}.")
+    code = HELD if is_operator else "paused"
+    await status_queries.pause(connection, campaign, code, f"Paused by {by}.")
 
 
-async def resume(connection: Any, campaign: Campaign) -> None:
-    """Go on with the next row."""
+async def resume(connection: Any, campaign: Campaign, *, is_operator: bool = False) -> None:
+    """Go on with the next row; what the operator paused the operator resumes."""
     campaign = await _locked(connection, campaign, {"PAUSED"}, "resumed")
+    if campaign.reason_code == HELD and not is_operator:
+        raise NotPossibleError(
+            "campaign_not_possible",
+            "Your operator paused this campaign; ask them to resume it, or cancel it.",
+        )
     await status_queries.resume(connection, campaign)
 
 

@@ -33,12 +33,20 @@ async def end_launched(connection: Any, campaign: Campaign) -> None:
         )  # fmt: skip
 
 
-async def end_cancelled(connection: Any, context: Context, campaign: Campaign) -> bool:
-    """Take back what no carrier has, with its price; whether there was any."""
-    ids = await launch_queries.waiting_messages(connection, campaign, CANCELLED_AT_ONCE)
+async def end_cancelled(
+    connection: Any, context: Context, campaign: Campaign, *, after: bytes | None
+) -> bytes | None:
+    """Take back what no carrier has, with its price; the last message that was looked at.
+
+    after: as far as the last call came; it ends once nothing waits from the beginning on.
+    """
+    ids = await launch_queries.waiting_messages(
+        connection, campaign, CANCELLED_AT_ONCE, after=after
+    )
     if not ids:
-        await launch_queries.finish_cancel(connection, campaign)
-        return False
+        if after is None:
+            await launch_queries.finish_cancel(connection, campaign)
+        return None
     async with connection.transaction():
         await finish(
             connection,
@@ -51,4 +59,4 @@ async def end_cancelled(connection: Any, context: Context, campaign: Campaign) -
                 for one in ids
             ],
         )  # fmt: skip
-    return True
+    return ids[-1]

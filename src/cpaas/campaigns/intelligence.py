@@ -10,6 +10,8 @@ from cpaas.campaigns.pace import hours_of, way_of, zone_of_window
 from cpaas.campaigns.spam import Spam, judge
 from cpaas.campaigns.tally import Estimate, read_estimate
 from cpaas.campaigns.types import Campaign
+from cpaas.dlt import check as dlt
+from cpaas.dlt import hours
 from cpaas.snapshot.types import Snapshot
 
 
@@ -42,7 +44,7 @@ async def look(
     witness, past = await history_queries.delivery(
         connection, campaign.account_id, campaign.content.channel
     )
-    starts_us = max(now_us, campaign.pace.send_at_us or 0)
+    starts_us = _starts_us(snapshot, campaign, estimate, now_us)
     tps = way_of(snapshot, campaign, estimate.numbers, starts_us).tps
     window = campaign.pace.window
     finishes_us = finish_us(
@@ -56,6 +58,20 @@ async def look(
         estimate, balance, missing, tps, starts_us, finishes_us, delivery(wanted, past), witness,
         judge(text, campaign.content.traffic_class),
     )  # fmt: skip
+
+
+def _starts_us(snapshot: Snapshot, campaign: Campaign, estimate: Estimate, now_us: int) -> int:
+    """When its first rows can go: at its time, and to India not outside the promotional hours."""
+    starts_us = max(now_us, campaign.pace.send_at_us or 0)
+    account = snapshot.accounts.get(campaign.account_id)
+    is_bound = (
+        account is not None
+        and campaign.channel == "sms"
+        and campaign.content.traffic_class == dlt.PROMOTIONAL
+        and dlt.COUNTRY in estimate.countries
+        and dlt.mode(account) == "enforce"
+    )
+    return hours.opens_us(starts_us) if is_bound else starts_us
 
 
 def _rate(snapshot: Snapshot, campaign: Campaign) -> int:

@@ -41,6 +41,7 @@ PAUSE_SECONDS: Final = 1.0
 ELECTION_SECONDS: Final = 1.0
 #: refusals that pass by themselves: the campaign waits and says why.
 _PASSING: Final = frozenset({"busy", "daily_cap_reached", "unavailable"})
+_CLOSED: Final = RefusedError("outside_hours", "It waits for its hours of sending.")
 _log = get_logger(__name__)
 
 
@@ -71,6 +72,8 @@ class Launcher:
         self._batch_rows = batch_rows
         self._buckets: dict[int, Bucket] = {}
         self._zones: dict[int, list[str]] = {}
+        #: of campaigns that are being cancelled, the last message that was taken back.
+        self._taken_back: dict[int, bytes] = {}
         #: campaigns that a rate holds back.
         self._limited: set[int] = set()
 
@@ -97,10 +100,19 @@ class Launcher:
         # Asked of the connection that holds the lock: when it is gone, so is the election.
         while True:
             moved = False
-            for account_id, campaign_id, _ in await launch_queries.under_way(elected):
+            under_way = await launch_queries.under_way(elected)
+            self._forget_all_but({campaign_id for _, campaign_id, _ in under_way})
+            for account_id, campaign_id, _ in under_way:
                 moved |= await self.turn(account_id, campaign_id)
             if not moved:
                 await asyncio.sleep(REST_SECONDS)
+
+    def _forget_all_but(self, under_way: set[int]) -> None:
+        self._limited &= under_way
+        kept: tuple[dict[int, Any], ...] = (self._buckets, self._zones, self._taken_back)
+        for known in kept:
+            for campaign_id in known.keys() - under_way:
+                del known[campaign_id]
 
     async def turn(self, account_id: int, campaign_id: int) -> bool:
         """One campaign's turn; whether anything moved."""
@@ -112,8 +124,7 @@ class Launcher:
             if campaign.status == "QUEUED":
                 return await self._begin(campaign)
             if campaign.status == "CANCELLED":
-                async with self._pool.acquire() as connection:
-                    return await end_cancelled(connection, self._context(), campaign)
+                return await self._take_back(campaign)
             if campaign.status != "PROCESSING":
                 return False
             if campaign.next_row > campaign.last_row:
@@ -126,6 +137,15 @@ class Launcher:
         except Exception as error:  # noqa: BLE001 - one campaign must not stop the others
             self._trouble(error, campaign_id)
             return False
+
+    async def _take_back(self, campaign: Campaign) -> bool:
+        """Goes on behind the last one, and once more from the beginning when it is through."""
+        after = self._taken_back.pop(campaign.id, None)
+        async with self._pool.acquire() as connection:
+            last = await end_cancelled(connection, self._context(), campaign, after=after)
+        if last is not None:
+            self._taken_back[campaign.id] = last
+        return last is not None or after is not None
 
     def _context(self) -> Context:
         return Context(self._snapshot(), self._instance_id, self._clock_us())
@@ -192,6 +212,7 @@ class Launcher:
         snapshot, now_us = self._snapshot(), self._clock_us()
         zone = await self._open_zone(campaign, snapshot, now_us)
         if zone is None:
+            await self._wait_for(campaign, _CLOSED)
             return None
         most = await self._allowed(campaign, snapshot, now_us)
         if most <= 0:
@@ -345,6 +366,8 @@ class Launcher:
             await status_queries.pause(connection, campaign, code, reason)
 
     async def _wait_for(self, campaign: Campaign, error: RefusedError) -> None:
+        if campaign.reason_code == error.code:
+            return
         async with self._pool.acquire() as connection:
             await launch_queries.note_wait(connection, campaign, error.code, error.detail)
 

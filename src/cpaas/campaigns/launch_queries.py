@@ -136,8 +136,13 @@ async def has_due_steps(connection: Any, account_id: int, lane: int) -> bool:
     )  # fmt: skip
 
 
-async def waiting_messages(connection: Any, campaign: Campaign, limit: int) -> list[bytes]:
-    """Messages of a campaign that no carrier has, not even a part of one."""
+async def waiting_messages(
+    connection: Any, campaign: Campaign, limit: int, *, after: bytes | None
+) -> list[bytes]:
+    """Messages of a campaign that no carrier has, not even a part of one, in order.
+
+    after: nothing before this one waits.
+    """
     if campaign.first_id is None or campaign.last_id is None:
         return []
     rows = await connection.fetch(
@@ -145,7 +150,7 @@ async def waiting_messages(connection: Any, campaign: Campaign, limit: int) -> l
         " AND id >= $3 AND status IN ('QUEUED', 'SCHEDULED')"
         " AND NOT EXISTS (SELECT FROM message_part p WHERE p.message_id = m.id)"
         " ORDER BY id LIMIT $4",
-        campaign.account_id, campaign.id, campaign.first_id, limit,
+        campaign.account_id, campaign.id, after or campaign.first_id, limit,
     )  # fmt: skip
     return [row[0] for row in rows]
 

@@ -63,6 +63,11 @@ class Parser:
                 f"the row has {len(cells)} cells, there are {width} columns; put a cell that"
                 " holds the separator in quotation marks",
             )  # fmt: skip
+        if not given.strip():
+            return _fault(
+                number, rest, "invalid_number", given,
+                "the number is empty; fill it in, and save formulas with their values",
+            )  # fmt: skip
         try:
             found = read_number(given.strip(), self._home)
         except InputError as error:

@@ -18,6 +18,8 @@ from cpaas.campaigns.judge import Judge
 from cpaas.campaigns.parse import ROWS_MAX, Parser
 from cpaas.campaigns.tally import Estimate
 from cpaas.campaigns.types import Campaign, Fault, Row
+from cpaas.dlt import hours
+from cpaas.dlt.check import PROMOTIONAL
 from cpaas.kit.errors import InputError
 from cpaas.messages.envelopes import Outgoing
 from cpaas.pipeline.drafts import Author
@@ -155,7 +157,7 @@ class _Check:
             author = author_of(campaign)
             content, names = campaign.content, campaign.names
             try:
-                self._judge = Judge(snapshot, author, content, names, now_us)
+                self._judge = Judge(snapshot, author, content, names, _goes_us(campaign, now_us))
             except RefusedError as error:
                 self._refusal = error
 
@@ -194,6 +196,12 @@ class _Check:
                 stops, campaign.account_id, campaign.content.channel, lane, settings
             )
         }
+
+
+def _goes_us(campaign: Campaign, now_us: int) -> int:
+    """When its rows would go: the hours in which they may not are waited for, and refuse none."""
+    at_us = max(now_us, campaign.pace.send_at_us or 0)
+    return hours.opens_us(at_us) if campaign.content.traffic_class == PROMOTIONAL else at_us
 
 
 def author_of(campaign: Campaign) -> Author:

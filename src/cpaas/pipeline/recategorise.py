@@ -7,6 +7,7 @@ price and category that hold.
 from collections.abc import Sequence
 from typing import Any
 
+from cpaas.billing.booking_queries import Entry
 from cpaas.billing.check import WHATSAPP_CATEGORIES
 from cpaas.billing.price import quote
 from cpaas.kit.money import show
@@ -45,7 +46,11 @@ async def rebook(connection: Any, context: Context, told: Sequence[tuple[Receipt
         )
         adjusted.append(
             Adjusted(
-                row.id, row.account_id, row.attempt, category, price, row.price_micro - price, text
+                Entry(
+                    row.id, row.attempt, row.account_id, row.price_micro - price, text, "carrier"
+                ),
+                category,
+                price,
             )
         )
         notes.append(Note(row.id, row.account_id, context.now_us, "recategorised", text))

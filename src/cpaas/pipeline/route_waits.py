@@ -179,7 +179,8 @@ class Places:
         return max(self._load.room(route, lane) for route in self._routes[key[0]])
 
     def _piece(self, key: _Key) -> int:
-        return max(self._load.piece(route) for route in self._routes[key[0]])
+        lane = OTP if key[1] else OTHER_LANES
+        return max(self._load.piece(route, lane) for route in self._routes[key[0]])
 
     def _share(self, one: _Key, other: _Key) -> bool:
         if one[1] != other[1]:

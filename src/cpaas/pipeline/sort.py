@@ -16,7 +16,7 @@ from cpaas.dlt import check as dlt
 from cpaas.dlt import hours
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.types import Finish, Note
-from cpaas.pipeline.load import PIECE_MIN, RouteLoad
+from cpaas.pipeline.load import PIECE_MIN, RouteLoad, segments
 from cpaas.pipeline.route_waits import Places
 from cpaas.routing.plan import Plan, before, behind, overflow_of
 from cpaas.routing.planners import Planners
@@ -141,6 +141,9 @@ class Sorter:
         """Gives a route what may go to it now; the rest keeps its age, here or in its place."""
         most = self._most(plan, envelope, lane)
         if most > 0:
+            if most > 1 < len(messages):
+                route = self.snapshot.routes[plan.route_ids[0]]
+                most = self._load.fitting(route, envelope.lane, messages[:most])
             self._publish(envelope, plan, messages[:most])
         rest = messages[max(0, most) :]
         if not rest:
@@ -249,8 +252,10 @@ class Sorter:
             return WAITS
         if apart:
             # Who waits alone gets all of the room.
-            return room if self._accounts == 1 else self._load.piece(route)
-        return max(0, self._piece(route, envelope))
+            return (
+                room if self._accounts == 1 else min(room, self._load.piece(route, envelope.lane))
+            )
+        return max(0, min(room, self._piece(route, envelope)))
 
     def _publish(self, envelope: Envelope, plan: Plan, messages: list[Outgoing]) -> None:
         route = self.snapshot.routes[plan.route_ids[0]]
@@ -267,6 +272,7 @@ class Sorter:
         open_one.checked_us = min(open_one.checked_us, envelope.checked_us)
         open_one.messages.extend(messages)
         self._load.add(route.id, envelope.lane, len(messages))
+        self._load.weigh(route.id, envelope.lane, len(messages), segments(route, messages))
         self._added.append((route.id, envelope.lane, len(messages)))
         if self._accounts > 1:
             given = (route.id, envelope.lane, envelope.account_id)
@@ -277,7 +283,7 @@ class Sorter:
 
         Of several accounts each gets its part of the room, however many items it has in the turn.
         """
-        most = max(PIECE_MIN, self._load.most(route) // 4)
+        most = max(PIECE_MIN, self._load.most(route, envelope.lane) // 4)
         if self._accounts == 1:
             return most
         key = (route.id, envelope.lane)

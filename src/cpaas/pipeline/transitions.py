@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from cpaas.billing.booking_queries import Entry, refund
 from cpaas.billing.calls import settle_calls
-from cpaas.billing.refund_queries import RefundEntry, refund
 from cpaas.broker import embedded
 from cpaas.broker.base import NewItem
 from cpaas.messages import queries, receipt_queries, straight_queries
@@ -141,9 +141,9 @@ def _refunding(context: Context, finishes: Sequence[Finish]) -> list[int]:
     return [account.id for account in context.snapshot.accounts.values() if account.refund_failed]
 
 
-def _refunds(applied: Sequence[Applied]) -> list[RefundEntry]:
+def _refunds(applied: Sequence[Applied]) -> list[Entry]:
     return [
-        RefundEntry(
+        Entry(
             one.finish.id, one.attempt, one.account_id, one.price_micro,
             _code(one) or one.finish.status.lower(), one.finish.actor or "platform",
         )

@@ -31,6 +31,7 @@ from cpaas.broker.base import BROKER_GAUGES
 from cpaas.broker.topology import FALLBACK, WEBHOOK
 from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.campaigns.launch import Launcher
+from cpaas.campaigns.retention import run_campaign_retention
 from cpaas.campaigns.stage_run import run_reading
 from cpaas.config import Settings, given
 from cpaas.db.pool import create_pool
@@ -165,6 +166,7 @@ class _Core:
             "campaigns": Launcher(
                 pool, self.acceptor.admission, lambda: holder.current, instance_id, _now_us
             ).run(),
+            "campaign retention": run_campaign_retention(pool, lambda: holder.current, _now_us),
             "fallback": FallbackRunner(
                 pool,
                 self.broker.consumer(FALLBACK),

@@ -85,7 +85,7 @@ def _row(account: str, one: Campaign, counts: Counts) -> Row:
     return Row(
         [
             cells.name(one.name, "", link), account, CHANNEL_NAMES[one.channel],
-            cells.badge(one.status, shown.status(one, counts)), shown.progress(one, counts),
+            shown.badge(one, counts), shown.progress(one, counts),
             cells.count(one.total_rows), cells.count(min(counts.submitted, one.launched)),
             cells.count(shown.failed(one, counts)),
         ],
@@ -115,8 +115,8 @@ def one_campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign, account, counts, reasons = _found(request, campaign_id)
     page = {
         "title": "Campaigns", "campaign": campaign, "account": account,
-        "status": shown.status(campaign, counts), "cards": shown.cards(campaign, counts),
-        "funnel": shown.funnel(campaign, counts), "reasons": reasons,
+        "badge": shown.badge(campaign, counts), "cards": shown.cards(campaign, counts),
+        "pace": shown.pace(campaign), "funnel": shown.funnel(campaign, counts), "reasons": reasons,
         "deeds": [one for one in shown.deeds(campaign) if one["name"] != "retry"],
     }  # fmt: skip
     return render_live(
@@ -131,9 +131,9 @@ def deed(request: HttpRequest, campaign_id: int, name: str) -> HttpResponse:
 
     async def work(connection: Any) -> None:
         if name == "pause":
-            await control.pause(connection, campaign, by="the operator")
+            await control.pause(connection, campaign, by="the operator", is_operator=True)
         elif name == "resume":
-            await control.resume(connection, campaign)
+            await control.resume(connection, campaign, is_operator=True)
         else:
             await control.cancel(connection, campaign)
 

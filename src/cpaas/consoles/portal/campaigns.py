@@ -1,6 +1,7 @@
 """Campaigns: a file and a text, checked before they start, followed and stopped while they run."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from cpaas.campaigns import launch_queries, queries, results, row_queries
 from cpaas.campaigns.advice import advice
+from cpaas.campaigns.control import HELD
 from cpaas.campaigns.results import Batches
 from cpaas.campaigns.types import Campaign, Counts
 from cpaas.campaigns.variables import Form
@@ -72,7 +74,7 @@ def _row(one: Campaign, counts: Counts) -> Row:
     return Row(
         [
             cells.name(one.name, "", link), CHANNEL_NAMES[one.channel],
-            cells.badge(one.status, shown.status(one, counts)), shown.progress(one, counts),
+            shown.badge(one, counts), shown.progress(one, counts),
             cells.count(one.total_rows), cells.count(min(counts.submitted, one.launched)),
             cells.count(shown.failed(one, counts)),
         ],
@@ -116,8 +118,9 @@ def one_campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign, counts, reasons, faults = _found(request, campaign_id)
     context: dict[str, Any] = {
         "title": "Campaigns", "campaign": campaign, "faults": faults, "reasons": reasons,
-        "status": shown.status(campaign, counts), "may_send": _may_send(request),
-        "deeds": shown.deeds(campaign) if _may_send(request) else [],
+        "badge": shown.badge(campaign, counts), "may_send": _may_send(request),
+        "deeds": _deeds(campaign) if _may_send(request) else [],
+        "pace": shown.pace(campaign),
         "waits": campaign.file_state in {"WAITING", "READING"} or campaign.check_wanted,
         "read": formats.count(campaign.total_rows),
     }  # fmt: skip
@@ -128,6 +131,12 @@ def one_campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "cards": shown.cards(campaign, counts), "funnel": shown.funnel(campaign, counts),
         }  # fmt: skip
     return render_live(request, "portal/campaign.html", "portal/campaign_live.html", context)
+
+
+def _deeds(campaign: Campaign) -> list[dict[str, str]]:
+    """The buttons of its state; what the operator paused the operator resumes."""
+    held = campaign.reason_code == HELD
+    return [one for one in shown.deeds(campaign) if not (held and one["name"] == "resume")]
 
 
 def _checks(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
@@ -151,6 +160,7 @@ def _checks(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     return found | {
         "known": known, "cards": _intelligence(known), "spam": known["spam"],
         "enough": known["missing"] == "0.0000", "sendable": known["messages"] > 0,
+        "details": _details(known),
         "refused": [
             (f"{error_words(code)}. {advice(code)}", rows)
             for code, rows in sorted(known["refused"].items())
@@ -195,17 +205,45 @@ def _intelligence(known: dict[str, Any]) -> list[Card]:
     delivery = known["delivery"]
     share = formats.DASH if delivery["share"] is None else f"{100 * delivery['share']:.1f}%"
     ends = known["finishes_at"]
-    takes = (
-        "as fast as its routes take it" if ends is None else f"{ends[:16].replace('T', ' ')} UTC"
-    )
+    takes = "as fast as its routes take it" if ends is None else shown.when(_micros(ends))
     return [
         Card("Messages", formats.count(known["messages"]),
              aside=f"{formats.count(known['segments'])} segments, {known['blocked']} blocked"),
         Card("Cost", _money(known["cost"]), aside=f"balance {_money(known['balance'])}"),
         Card("Finishes", takes,
              aside=f"routes take {known['routes_tps'] or 'any number'} a second"),
-        Card("Predicted delivery", share, aside=f"confidence {delivery['confidence']}"),
+        Card("Predicted delivery", share, aside=_stands_on(delivery)),
     ]  # fmt: skip
+
+
+def _micros(iso: str) -> int:
+    return int(datetime.fromisoformat(iso).timestamp() * 1_000_000)
+
+
+def _stands_on(delivery: dict[str, Any]) -> str:
+    """What a predicted delivery is worth: its bounds, and whose past it stands on."""
+    if delivery["share"] is None:
+        return "nothing was sent to these countries in 30 days"
+    whose = "yours" if delivery["witness"] == "account" else "the platform's"
+    return (
+        f"{100 * delivery['low']:.1f} to {100 * delivery['high']:.1f}%, confidence"
+        f" {delivery['confidence']}: {formats.count(delivery['messages'])} messages of {whose}"
+    )
+
+
+def _details(known: dict[str, Any]) -> list[tuple[str, str]]:
+    """Countries, lengths and warnings of what would be sent, in words."""
+    countries = sorted(known["countries"].items(), key=lambda one: -one[1]["messages"])
+    found = [
+        ("Countries", [f"{code} {formats.count(one['messages'])}" for code, one in countries]),
+        ("Segments each", [f"{n}: {formats.count(rows)}" for n, rows in
+                           sorted(known["segments_each"].items(), key=lambda one: int(one[0]))]),
+        ("Encodings", [f"{name} {formats.count(rows)}" for name, rows in
+                       sorted(known["encodings"].items()) if name]),
+        ("DLT warnings", [f"{text} ({formats.count(rows)})" for text, rows in
+                          sorted(known["warnings"].items())]),
+    ]  # fmt: skip
+    return [(name, ", ".join(words)) for name, words in found if words]
 
 
 @require_POST

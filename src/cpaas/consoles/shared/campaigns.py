@@ -1,11 +1,12 @@
 """What both consoles show of a campaign: counts in the guide's words, funnel, errors."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from cpaas.campaigns import queries, row_queries
 from cpaas.campaigns.advice import advice, kind
-from cpaas.campaigns.types import Campaign, Counts
+from cpaas.campaigns.types import RECIPIENT, Campaign, Counts
 from cpaas.consoles.shared import cells, formats
 from cpaas.consoles.shared.overview import Card, error_words
 from cpaas.consoles.shared.runtime import runtime
@@ -47,11 +48,37 @@ def status(campaign: Campaign, counts: Counts) -> str:
     return campaign.status
 
 
+def badge(campaign: Campaign, counts: Counts) -> Any:
+    """The status in its colour."""
+    return cells.badge(campaign.status, text=status(campaign, counts))
+
+
 def progress(campaign: Campaign, counts: Counts) -> Any:
     """How much of it is at its end, as a bar."""
     done = counts.final + campaign.refused_rows
     percent = 100 * done / campaign.good_rows if campaign.good_rows else 0
     return cells.bar(percent, f"{percent:.0f}%")
+
+
+def when(micros: int) -> str:
+    """A time in the platform's zone."""
+    return formats.when(micros, runtime().settings.timezone, datetime.now(UTC))
+
+
+def pace(campaign: Campaign) -> str:
+    """When it begins, how fast and within which hours, as far as somebody chose it."""
+    told = campaign.pace
+    found = []
+    if told.send_at_us is not None and campaign.started_us is None:
+        found.append(f"begins {when(told.send_at_us)}")
+    if told.rate:
+        found.append(f"at most {formats.count(told.rate)} a second")
+    window = told.window
+    if window:
+        zone = " of each recipient" if window.zone == RECIPIENT else f" {window.zone}".rstrip()
+        found.append(" ".join([*window.days, ", ".join(window.hours)]).strip() + zone)
+    text = ", ".join(found)
+    return text[:1].upper() + text[1:]
 
 
 def deeds(campaign: Campaign) -> list[dict[str, str]]:
@@ -65,7 +92,12 @@ def deeds(campaign: Campaign) -> list[dict[str, str]]:
 
 def cards(campaign: Campaign, counts: Counts) -> list[Card]:
     """Total Records, Processed, Delivered, Failed."""
-    aside = f"{formats.count(campaign.duplicate_rows)} duplicates, {counts.blocked} blocked"
+    duplicates = campaign.duplicate_rows
+    aside = (
+        f"{formats.count(duplicates)} duplicate{'' if duplicates == 1 else 's'},"
+        f" {formats.count(counts.blocked)} blocked"
+    )
+    bad = f"{formats.count(campaign.bad_rows)} bad row{'' if campaign.bad_rows == 1 else 's'}"
     cost = formats.amount(
         max(0, campaign.charged_micro - counts.refunded_micro), runtime().settings.currency
     )
@@ -75,7 +107,7 @@ def cards(campaign: Campaign, counts: Counts) -> list[Card]:
              aside=f"of {formats.count(campaign.launched)} launched"),
         Card("Delivered", formats.count(counts.delivered), aside=f"cost {cost}"),
         Card("Failed", formats.count(failed(campaign, counts)),
-             aside=f"{formats.count(campaign.bad_rows)} bad rows in the file"),
+             aside=f"{bad} in the file"),
     ]  # fmt: skip
 
 

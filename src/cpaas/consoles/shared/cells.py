@@ -31,8 +31,8 @@ def mono(text: str, title: str = "") -> SafeString:
     return format_html('<span class="mono" title="{}">{}</span>', title or text, text)
 
 
-def badge(status: str, title: str = "") -> SafeString:
-    """A status in its colour."""
+def badge(status: str, title: str = "", text: str = "") -> SafeString:
+    """A status in its colour; text: what it says, if more than the status."""
     kinds = {
         "success": "bg-green-100 text-green-700 dark:bg-green-500/20 dark:text-green-400",
         "warning": "bg-orange-100 text-orange-700 dark:bg-orange-500/20 dark:text-orange-400",
@@ -40,8 +40,8 @@ def badge(status: str, title: str = "") -> SafeString:
     }
     plain = "bg-base-500/8 text-base-700 dark:bg-base-500/20 dark:text-base-200"
     return format_html(
-        '<span class="badge {}" title="{}">{}</span>',
-        kinds.get(tones.badge(status), plain), title, status,
+        '<span class="badge{} {}" title="{}">{}</span>',
+        " as-is" if text else "", kinds.get(tones.badge(status), plain), title, text or status,
     )  # fmt: skip
 
 
