@@ -164,12 +164,13 @@ async def test_kannel(dsn: str, home: Path) -> None:
         # What old scripts send along, and changes nothing.
         needless = {"compress": "0", "alt-dcs": "0", "pid": "0", "rpi": "0", "smsc": "any",
                     "priority": "1", "mclass": "", "validity": "10080", "deferred": "5",
-                    "dlrmask": "1", "dlrurl": f"{made.listener.url}/old"}  # fmt: skip
+                    "dlrmask": "1", "dlrurl": f"{made.listener.url}/old",
+                    "traffic_class": "promotional"}  # fmt: skip
         status, text, _ = await made.call("GET", "/cgi-bin/sendsms", params=usual | needless)
         assert (status, text) == (202, "0: Accepted for delivery")
         old = (await made.rows())[-1]
-        assert (old["status"], old["webhook_url"]) == (
-            "SCHEDULED", f"door:kannel:1:{made.listener.url}/old",
+        assert (old["status"], old["lane"], old["webhook_url"]) == (
+            "SCHEDULED", "promotional", f"door:kannel:1:{made.listener.url}/old",
         )  # fmt: skip
         assert (old["valid_until"] - old["send_at"]) // 1_000_000 == 72 * 3600
         await made.pool.execute("UPDATE wallet SET balance_micro = 0")
@@ -241,6 +242,8 @@ async def test_jasmin(dsn: str, home: Path) -> None:
             ({"dlr": "perhaps"}, 400, 'Error "Argument [dlr] has an invalid value: [perhaps]."'),
             ({"coding": "99"}, 400, 'Error "Argument [coding] has an invalid value: [99]."'),
             ({"coding": "4"}, 400, 'Error "Argument [coding] has an invalid value: [4]."'),
+            ({"traffic_class": "loud"}, 400,
+             'Error "Argument [traffic_class] has an invalid value: [loud]."'),
             ({"sdt": "soon"}, 400, 'Error "Argument [sdt] has an invalid value: [soon]."'),
             ({"custom_tlvs": "[[1]]"}, 400,
              'Error "Argument [custom_tlvs] has an invalid value: [[[1]]]."'),

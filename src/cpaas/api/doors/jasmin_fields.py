@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cpaas.api.doors.request import check_url, number, text_of, validity
+from cpaas.api.doors.request import check_url, lane_of, number, text_of, validity
 from cpaas.messages.door_wish import door_url
 from cpaas.messages.vendor_tlvs import dlt_of, kept_of
 from cpaas.pipeline.drafts import Draft
@@ -46,8 +46,13 @@ def draft_of(fields: dict[str, bytes], now_us: int, send_at_us: int | None = Non
         kept = kept_of(tlvs)
     except ValueError:
         raise _invalid("custom_tlvs", _shown(fields, "custom-tlvs")) from None
+    try:
+        lane = lane_of(fields)
+    except RefusedError as error:
+        shown = _shown(fields, "traffic_class") or _shown(fields, "traffic-class")
+        raise _invalid("traffic_class", shown, error) from None
     return Draft(
-        "sms", _text(fields, coding), text_of(fields.get("from", b"")).strip(),
+        "sms", _text(fields, coding), text_of(fields.get("from", b"")).strip(), lane,
         reference=text_of(fields.get("tags", b""))[:100],
         send_at_us=send_at_us or _schedule(fields, now_us),
         validity_seconds=validity(minutes and minutes * 60), dlt=dlt_of(tlvs),

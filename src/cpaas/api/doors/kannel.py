@@ -13,6 +13,7 @@ from cpaas.api.doors.request import (
     RECIPIENTS_MAX,
     Desk,
     check_url,
+    lane_of,
     number,
     plain,
     text_of,
@@ -137,7 +138,7 @@ def _draft(desk: Desk, fields: dict[str, bytes]) -> Draft:
     later = _number(fields, "deferred", "Deferred field misformed, rejected")
     send_at = desk.api.now_us() + later * 60_000_000 if later else None
     return Draft(
-        "sms", _text(fields), text_of(fields.get("from", b"")).strip(),
+        "sms", _text(fields), text_of(fields.get("from", b"")).strip(), lane_of(fields),
         reference=text_of(fields.get("account", b""))[:100], send_at_us=send_at,
         validity_seconds=validity(minutes and minutes * 60), dlt=_dlt(fields),
     )  # fmt: skip

@@ -14,11 +14,13 @@ from cpaas.api.problem import ProblemError
 from cpaas.api.submit import Door
 from cpaas.kit.guard import GuardError, parse_url
 from cpaas.kit.log import get_logger
+from cpaas.messages.envelopes import LANE_NUMBER, Lane
 from cpaas.pipeline.check import VALIDITY_SECONDS_MAX, VALIDITY_SECONDS_MIN
 from cpaas.pipeline.drafts import Draft
 from cpaas.pipeline.refusals import RefusedError
 
 FIELDS_MAX: Final = 200
+_CLASS: Final = ("traffic_class", "traffic-class", "TrafficClass")
 #: the stable code of a refusal, for who looks; the text is in the other system's words.
 CODE_HEADER: Final = "x-cpaas-code"
 DETAIL_HEADER: Final = "x-cpaas-detail"
@@ -89,6 +91,21 @@ def check_url(url: str, field: str) -> str:
     except GuardError as error:
         raise RefusedError("validation_error", f"{error}.", field) from None
     return url
+
+
+def lane_of(fields: dict[str, bytes]) -> Lane:
+    """The traffic class, which no other system names: our own field beside theirs.
+
+    Errors: RefusedError.
+    """
+    named = next((fields[name] for name in _CLASS if fields.get(name)), b"transactional")
+    found = text_of(named).strip().lower()
+    if found not in LANE_NUMBER:
+        raise RefusedError(
+            "validation_error",
+            f"traffic_class {found[:40]!r} is none; use {', '.join(LANE_NUMBER)}.", "traffic_class",
+        )  # fmt: skip
+    return found
 
 
 def validity(seconds: int | None) -> int | None:

@@ -17,7 +17,7 @@ from litestar.datastructures import State
 from cpaas.api import queries
 from cpaas.api.context import ApiRequest
 from cpaas.api.doors.access import Guest, NotLetInError
-from cpaas.api.doors.request import Desk, check_url, number, plain, text_of, validity
+from cpaas.api.doors.request import Desk, check_url, lane_of, number, plain, text_of, validity
 from cpaas.api.problem import ProblemError
 from cpaas.kit.log import get_logger
 from cpaas.kit.money import show
@@ -216,6 +216,7 @@ def _draft(fields: dict[str, bytes], sender: str) -> Draft:
         "sms",
         text_of(fields["Body"]),
         sender,
+        lane_of(fields),
         send_at_us=send_at_us,
         validity_seconds=validity(seconds),
     )
