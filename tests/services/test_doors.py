@@ -111,6 +111,7 @@ async def test_kannel(dsn: str, home: Path) -> None:
         words = "user={username}&pass={password}".format(**login)
         # As the manual writes it.
         dlr = f"{made.listener.url}/dlr?type=%25d%26answer=%25A%26to=%25p%26from=%25P%26ts=%25T"
+        dlr += "%26first=%25k%26second=%25s%26rest=%25r%26at=%25t"
         status, text, _ = await made.call(
             "GET",
             f"/cgi-bin/sendsms?{words}&from=MYBRAND&to={TO}&text=Hello+world%20%E2%82%AC"
@@ -135,6 +136,10 @@ async def test_kannel(dsn: str, home: Path) -> None:
         await made.listener.told(2)
         (_, _, first, _), (method, _, second, _) = made.listener.calls
         assert (first["type"], first["answer"]) == ("8", "ACK/")
+        assert (first["first"], first["second"], first["rest"]) == ("ACK/", "", "")
+        assert (second["first"], second["second"]) == (f"id:{UUID(bytes=rows[0]['id'])}", "sub:001")
+        assert second["rest"].startswith("sub:001 dlvrd:001 submit date:")
+        assert len(second["at"]) == len("2026-11-27 05:16:51")
         assert (method, second["type"], second["to"]) == ("GET", "1", f"+{TO}")
         assert second["from"] == "MYBRAND"
         assert "stat:DELIVRD" in second["answer"]

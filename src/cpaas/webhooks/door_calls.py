@@ -101,13 +101,15 @@ def _kannel(url: str, event_type: str, data: dict[str, Any], timestamp: str) -> 
     else:
         reply = _receipt(data, stat)
     moment = time.strptime(timestamp[:19], "%Y-%m-%dT%H:%M:%S")
+    words = [*reply.split(" "), "", ""]
     values = {
-        "d": str(bit), "A": reply, "a": reply, "b": reply, "r": reply, "k": reply.split(" ")[0],
-        "s": "", "S": "", "p": data["to"], "q": data["to"], "P": data["from"], "Q": data["from"],
-        "i": "cpaas", "I": data["id"], "F": data.get("provider_message_id") or data["id"],
-        "t": time.strftime("%Y-%m-%d %H:%M", moment), "T": str(_seconds(moment)), "n": "", "c": "0",
-        "m": "", "M": "", "C": "", "u": "", "B": "", "o": data.get("reference") or "", "O": "",
-        "f": "", "D": "", "%": "%",
+        "d": str(bit), "A": reply, "a": reply, "b": reply, "k": words[0], "s": words[1],
+        "S": words[2], "r": reply.partition(" ")[2], "p": data["to"], "q": data["to"],
+        "P": data["from"], "Q": data["from"], "i": "cpaas", "I": data["id"],
+        "F": data.get("provider_message_id") or data["id"],
+        "t": time.strftime("%Y-%m-%d %H:%M:%S", moment), "T": str(_seconds(moment)), "n": "",
+        "c": "-1", "m": "-1", "M": "-1", "C": "UTF-8", "u": "", "B": "",
+        "o": data.get("reference") or "", "O": "00", "f": "", "D": "", "R": url, "%": "%",
     }  # fmt: skip
     return _ESCAPE.sub(lambda match: quote(values.get(match[1], match[0]), safe=""), url)
 
