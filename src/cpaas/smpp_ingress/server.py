@@ -152,8 +152,10 @@ class Ingress:
         if not fits:
             self._failures.note(address, self._clock())
             return St.ESME_RINVPASWD, "wrong password", None
-        # Others may have bound, or it was switched off, while the password was hashed.
+        # Others may have bound, or it was changed or switched off, while the password was hashed.
         found = access.fault(self._snapshots.current, system_id, address, self._bound(system_id))
+        if found is None and not access.still(self._snapshots.current, credential, address):
+            found = St.ESME_RINVPASWD, "the credentials changed meanwhile"
         if found is not None:
             return (*found, None)
         return St.ESME_ROK, "", credential
