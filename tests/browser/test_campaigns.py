@@ -44,7 +44,7 @@ def test_from_the_file_to_the_result(
     assert "It uses words that lure" in said
     assert "Predicted delivery" in said
     assert "Countries: IN 20" in said
-    assert "Segments each: 1: 20" in said
+    assert "Segments: 20 rows of 1" in said
     portal.check()
     portal.shoot("portal-campaign-checks")
     page.get_by_role("button", name="Start for ₹2.4000").click()

@@ -1,6 +1,7 @@
 """Every row is launched once and accounted for, whatever pauses, kills or impoverishes it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from tests.campaigns.bureau import Bureau, bureau, table
 from tests.pipeline.accepting import PRICE
 
+from cpaas.api.campaign_views import view
 from cpaas.broker.topology import FALLBACK
-from cpaas.campaigns import control, launch_queries, queries, row_queries, status_queries
+from cpaas.campaigns import control, launch_queries, queries, results, row_queries, status_queries
 from cpaas.campaigns.launch import Launcher
 from cpaas.campaigns.launch_batch import row_of
+from cpaas.campaigns.results import Batches
 from cpaas.campaigns.types import Campaign, Counts, Pace, Window
 from cpaas.kit.clock import now_us
 from cpaas.messages.statuses import Status
@@ -247,6 +250,29 @@ async def test_cancelling_takes_back_what_no_carrier_has(here: Bureau) -> None:
     assert counts.refunded_micro == 640 * PRICE
     assert await here.desk.balance(here.account_id) == 1_000_000_000 - 60 * PRICE
     assert not await here.pool.fetchval("SELECT count(*) FROM campaign_halt")
+
+
+async def test_rows_behind_a_cancel_are_not_sent(here: Bureau) -> None:
+    made = await here.ready(table(30) + b"\n12,Bob")
+    await start(here, made)
+    one = launcher(here, batch_rows=1)
+    await one.turn(here.account_id, made.id)  # begins
+    await one.turn(here.account_id, made.id)  # some rows
+    await act(here, control.cancel, made)
+    done = await run(here, made)
+    assert 0 < done.launched < 30
+    async with here.pool.acquire() as connection:
+        batches = Batches(await launch_queries.batches(connection, here.account_id, made.id))
+        page = await results.page(connection, done, batches, since=1, limit=99)
+    found = Counter((one.status, one.error_code) for one in page)
+    assert found == {
+        ("CANCELLED", "cancelled"): done.launched,
+        ("NOT_SENT", "cancelled"): 30 - done.launched,
+        ("NOT_SENT", "invalid_number"): 1,
+    }
+    assert results.lines(page, done, "failed").count(b"\n") == 1
+    shown = view(done, await counted(here, done), "INR")
+    assert (shown.pending, shown.percent) == (0, 100)
 
 
 async def test_retry_sends_only_what_failed(here: Bureau) -> None:

@@ -213,11 +213,18 @@ def failed_rows(campaign: Campaign, counts: Counts) -> int:
     return campaign.bad_rows + campaign.refused_rows + counts.unsuccessful
 
 
+def _of_all(campaign: Campaign) -> int:
+    """Rows that come to an end; of a cancelled campaign those that were launched."""
+    if campaign.status == "CANCELLED":
+        return campaign.launched + campaign.refused_rows
+    return campaign.good_rows
+
+
 def view(campaign: Campaign, counts: Counts, currency: str) -> CampaignView:
     """A campaign with what became of its messages."""
     content, pace = campaign.content, campaign.pace
     done = counts.final + campaign.refused_rows
-    percent = 100 * done // campaign.good_rows if campaign.good_rows else 0
+    percent = 100 * done // max(1, _of_all(campaign))
     window = pace.window
     number = campaign.number_column
     return CampaignView(
@@ -232,7 +239,7 @@ def view(campaign: Campaign, counts: Counts, currency: str) -> CampaignView:
         campaign.estimate is not None, campaign.total_rows, campaign.good_rows, campaign.launched,
         min(counts.submitted, campaign.launched), counts.delivered, counts.read,
         failed_rows(campaign, counts), campaign.bad_rows, campaign.duplicate_rows, counts.blocked,
-        counts.cancelled, max(0, campaign.good_rows - done), counts.rescued, campaign.retried,
+        counts.cancelled, max(0, _of_all(campaign) - done), counts.rescued, campaign.retried,
         min(100, percent), show(max(0, campaign.charged_micro - counts.refunded_micro)), currency,
         iso(pace.send_at_us), pace.rate,
         CampaignWindow(list(window.days), list(window.hours), window.zone),

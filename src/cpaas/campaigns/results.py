@@ -20,6 +20,9 @@ from cpaas.webhooks.events import uuid_text
 
 PAGE_ROWS: Final = 2_000
 FAILED: Final = frozenset({"FAILED", "REJECTED", "EXPIRED"})
+#: reasons of rows that are not sent to and have not failed either.
+_NO_FAILURES: Final = frozenset({"duplicate", "cancelled"})
+_CANCELLED_TEXT: Final = "Its campaign was cancelled before this row was sent."
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
 _HEADING: Final = (
     "Row", "Number", "Status", "Error Code", "Error", "Message ID", "Segments", "Cost", "Sent At",
@@ -31,7 +34,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 class Result(msgspec.Struct, frozen=True):
     """One row of the file. status: NOT_SENT for a fault, PENDING before it is launched.
 
-    Before the start, NOT_SENT is also what the check found that would be refused.
+    Before the start, NOT_SENT is also what the check found that would be refused; of a cancelled
+    campaign what was never launched.
     """
 
     row: int
@@ -88,7 +92,7 @@ async def page(
     ids = {row.number: one for row in rows if (one := batches.message_of(row)) is not None}
     found = await launch_queries.messages(connection, account_id, list(ids.values()))
     told = {fault.row: fault for fault in faults}
-    results = [_result(row, ids.get(row.number), found, told) for row in rows]
+    results = [_result(campaign, row, ids.get(row.number), found, told) for row in rows]
     known = {row.number for row in rows}
     results += [_fault(one) for one in told.values() if one.row not in known]
     results.sort(key=lambda one: one.row)
@@ -96,13 +100,18 @@ async def page(
 
 
 def _result(
-    row: Row, message_id: bytes | None, found: dict[bytes, Any], told: dict[int, Fault]
-) -> Result:
+    campaign: Campaign, row: Row, message_id: bytes | None, found: dict[bytes, Any],
+    told: dict[int, Fault],
+) -> Result:  # fmt: skip
     fault = told.get(row.number)
     message = None if message_id is None else found.get(message_id)
     if message is None:
         if fault is not None:
             return Result(row.number, row.to, "NOT_SENT", fault.code, fault.detail, cells=row.cells)
+        if campaign.status == "CANCELLED":
+            return Result(
+                row.number, row.to, "NOT_SENT", "cancelled", _CANCELLED_TEXT, cells=row.cells
+            )
         return Result(row.number, row.to, "PENDING", cells=row.cells)
     return Result(
         row.number, row.to, message["status"], message["error_code"], message["error"],
@@ -154,8 +163,8 @@ def _wanted(one: Result, which: str) -> bool:
         return one.status == "NOT_SENT"
     if which == "all":
         return True
-    # As `failed` counts them: a duplicate is no failure.
-    bad = one.status == "NOT_SENT" and one.error_code != "duplicate"
+    # As `failed` counts them.
+    bad = one.status == "NOT_SENT" and one.error_code not in _NO_FAILURES
     return bad or one.status in FAILED
 
 

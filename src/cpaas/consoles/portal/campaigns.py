@@ -205,13 +205,16 @@ def _intelligence(known: dict[str, Any]) -> list[Card]:
     delivery = known["delivery"]
     share = formats.DASH if delivery["share"] is None else f"{100 * delivery['share']:.1f}%"
     ends = known["finishes_at"]
-    takes = "as fast as its routes take it" if ends is None else shown.when(_micros(ends))
+    takes, limit = formats.DASH, "its routes have no limit to reckon with"
+    if ends is not None:
+        routes = known["routes_tps"]
+        takes = shown.when(_micros(ends))
+        limit = f"routes take {formats.count(routes)} a second" if routes else "by its own rate"
     return [
         Card("Messages", formats.count(known["messages"]),
              aside=f"{formats.count(known['segments'])} segments, {known['blocked']} blocked"),
         Card("Cost", _money(known["cost"]), aside=f"balance {_money(known['balance'])}"),
-        Card("Finishes", takes,
-             aside=f"routes take {known['routes_tps'] or 'any number'} a second"),
+        Card("Finishes", takes, aside=limit),
         Card("Predicted delivery", share, aside=_stands_on(delivery)),
     ]  # fmt: skip
 
@@ -224,10 +227,10 @@ def _stands_on(delivery: dict[str, Any]) -> str:
     """What a predicted delivery is worth: its bounds, and whose past it stands on."""
     if delivery["share"] is None:
         return "nothing was sent to these countries in 30 days"
-    whose = "yours" if delivery["witness"] == "account" else "the platform's"
+    whose = "yours" if delivery["witness"] == "account" else "the platform"
     return (
         f"{100 * delivery['low']:.1f} to {100 * delivery['high']:.1f}%, confidence"
-        f" {delivery['confidence']}: {formats.count(delivery['messages'])} messages of {whose}"
+        f" {delivery['confidence']}, by {formats.count(delivery['messages'])} messages of {whose}"
     )
 
 
@@ -236,8 +239,8 @@ def _details(known: dict[str, Any]) -> list[tuple[str, str]]:
     countries = sorted(known["countries"].items(), key=lambda one: -one[1]["messages"])
     found = [
         ("Countries", [f"{code} {formats.count(one['messages'])}" for code, one in countries]),
-        ("Segments each", [f"{n}: {formats.count(rows)}" for n, rows in
-                           sorted(known["segments_each"].items(), key=lambda one: int(one[0]))]),
+        ("Segments", [f"{formats.count(rows)} row{'' if rows == 1 else 's'} of {n}" for n, rows in
+                      sorted(known["segments_each"].items(), key=lambda one: int(one[0]))]),
         ("Encodings", [f"{name} {formats.count(rows)}" for name, rows in
                        sorted(known["encodings"].items()) if name]),
         ("DLT warnings", [f"{text} ({formats.count(rows)})" for text, rows in
