@@ -146,6 +146,13 @@ SELECT day - n, account_id, channel, route_id, country, accepted, segments, subm
 FROM counter_day, generate_series(2, 60) n WHERE day = (SELECT max(day) - 1 FROM counter_day)
 ON CONFLICT DO NOTHING;
 
+INSERT INTO counter_account_day (day, account_id, accepted, segments, submitted, delivered, read, failed, rejected,
+    expired, charged_micro, carrier_cost_micro)
+SELECT day - n, account_id, accepted, segments, submitted, delivered, read, failed, rejected, expired, charged_micro,
+    carrier_cost_micro
+FROM counter_account_day, generate_series(2, 60) n WHERE day = (SELECT max(day) - 1 FROM counter_account_day)
+ON CONFLICT DO NOTHING;
+
 INSERT INTO counter_hour (hour, account_id, channel, route_id, country, accepted, segments, submitted, delivered,
     read, failed, rejected, expired, charged_micro, carrier_cost_micro)
 SELECT hour - n * interval '1 day', account_id, channel, route_id, country, accepted, segments, submitted,

@@ -41,8 +41,7 @@ async def account(connection: Any, name: str, *, charged: int = 144_000_000) -> 
     await connection.execute(
         "INSERT INTO counter_day (day, account_id, channel, route_id, country, accepted, segments,"
         " charged_micro) VALUES ('2026-10-05', $1, 'sms', 1, 'IN', 1000, 1200, $2),"
-        " ('2026-10-05', $1, '', -1, '', 1000, 1200, $2), ('2026-11-01', $1, 'sms', 1, 'IN', 1, 1,"
-        " 120000)",
+        " ('2026-11-01', $1, 'sms', 1, 'IN', 1, 1, 120000)",
         made.id, charged,
     )  # fmt: skip
     return made.id

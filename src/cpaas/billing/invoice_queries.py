@@ -61,7 +61,7 @@ async def usage(
     rows = await connection.fetch(
         "SELECT channel, country, sum(accepted)::bigint, sum(segments)::bigint,"
         " sum(charged_micro)::bigint FROM (SELECT channel, country, accepted, segments,"
-        " charged_micro FROM counter_day WHERE account_id = $1 AND route_id >= 0"
+        " charged_micro FROM counter_day WHERE account_id = $1"
         " AND day >= to_date($2, 'YYYY-MM')"
         " AND day < (to_date($2, 'YYYY-MM') + interval '1 month')::date"
         " UNION ALL SELECT channel, country, accepted, segments, charged_micro FROM counter_minute"

@@ -23,7 +23,6 @@ async def _delivery(connection: Any, account_id: int, channel: str) -> dict[str,
         """SELECT country, sum(submitted)::bigint, sum(delivered)::bigint FROM (
              SELECT country, submitted, delivered FROM counter_day
               WHERE account_id = $1 AND channel = $2 AND day > current_date - $3::int
-                AND route_id >= 0
              UNION ALL
              SELECT country, submitted, delivered FROM counter_minute
               WHERE minute > now() - interval '2 hours' AND minute < now() - interval '10 minutes'

@@ -28,7 +28,7 @@ def days(account_id: int | None, span: Span) -> tuple[str, tuple[Any, ...]]:
     own, args = _own(account_id)
     text = (
         f"(SELECT {_KEYS}, {_COLUMNS} FROM counter_day"
-        " WHERE account_id = %s AND day >= %s AND day < %s AND route_id >= 0"
+        " WHERE account_id = %s AND day >= %s AND day < %s"
         f" UNION ALL SELECT {_KEYS}, {_COLUMNS} FROM counter_minute"
         f" WHERE minute >= %s AND minute < %s{own})"
     )
@@ -38,9 +38,8 @@ def days(account_id: int | None, span: Span) -> tuple[str, tuple[Any, ...]]:
 def accounts(span: Span) -> tuple[str, tuple[Any, ...]]:
     """A sub-select of each account's sums of the days of a span."""
     text = (
-        f"(SELECT {_KEYS}, {_COLUMNS} FROM counter_day"
-        " WHERE day >= %s AND day < %s AND account_id <> 0 AND route_id = -1"
-        f" UNION ALL SELECT {_KEYS}, {_COLUMNS} FROM counter_minute"
+        f"(SELECT account_id, {_COLUMNS} FROM counter_account_day WHERE day >= %s AND day < %s"
+        f" UNION ALL SELECT account_id, {_COLUMNS} FROM counter_minute"
         " WHERE minute >= %s AND minute < %s)"
     )
     return text, (span.since, span.until, span.begin, span.end)
@@ -91,7 +90,7 @@ def by_day(account_id: int | None, span: Span, limit: int) -> Statement:
     own, args = _own(account_id)
     return Statement(
         f"SELECT day::text, {SUMS} FROM (SELECT day, {_COLUMNS} FROM counter_day"
-        " WHERE account_id = %s AND day >= %s AND day < %s AND route_id >= 0 UNION ALL"
+        " WHERE account_id = %s AND day >= %s AND day < %s UNION ALL"
         f" SELECT (minute AT TIME ZONE %s::text)::date, {_COLUMNS} FROM counter_minute"
         f" WHERE minute >= %s AND minute < %s{own}) c"
         f" GROUP BY day ORDER BY day LIMIT {int(limit)}",
@@ -139,8 +138,7 @@ def users(day: Span) -> Statement:
         SELECT (SELECT count(*) FROM (
                 SELECT account_id FROM app_user
                  WHERE role = 'USER' AND last_login >= %s AND last_login < %s
-                UNION SELECT account_id FROM counter_day
-                 WHERE day = %s AND accepted > 0 AND account_id <> 0 AND route_id = -1
+                UNION SELECT account_id FROM counter_account_day WHERE day = %s AND accepted > 0
                 UNION SELECT account_id FROM counter_minute
                  WHERE minute >= %s AND minute < %s AND accepted > 0) active),
             (SELECT count(*) FROM account WHERE active)

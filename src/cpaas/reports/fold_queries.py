@@ -31,13 +31,16 @@ WITH gone AS (
     ON CONFLICT (hour, {_KEYS}) DO UPDATE SET {_add("counter_hour")}
 ), days AS (
     INSERT INTO counter_day (day, {_KEYS}, {_COLUMNS})
-    SELECT day, coalesce(account_id, 0), coalesce(channel, ''), coalesce(route_id, -1),
-        coalesce(country, ''), {_SUMS}
+    SELECT day, coalesce(account_id, 0), channel, route_id, country, {_SUMS}
     FROM (SELECT (minute AT TIME ZONE $2::text)::date AS day, * FROM gone) g
-    GROUP BY day, GROUPING SETS
-        ((account_id, channel, route_id, country), (channel, route_id, country), (account_id))
+    GROUP BY day, channel, route_id, country, GROUPING SETS ((account_id), ())
     ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (day, {_KEYS}) DO UPDATE SET {_add("counter_day")}
+), accounts AS (
+    INSERT INTO counter_account_day (day, account_id, {_COLUMNS})
+    SELECT (minute AT TIME ZONE $2::text)::date AS day, account_id, {_SUMS}
+    FROM gone GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (day, account_id) DO UPDATE SET {_add("counter_account_day")}
 ), minutes AS (
     INSERT INTO counter_platform_minute (minute, channel, route_id, {_COLUMNS})
     SELECT minute, channel, route_id, {_SUMS} FROM gone GROUP BY 1, 2, 3 ORDER BY 1, 2, 3

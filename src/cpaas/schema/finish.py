@@ -137,8 +137,8 @@ def _storage(cursor: CursorWrapper) -> None:
         cursor.execute(
             f"ALTER TABLE {table} SET (fillfactor = 10, autovacuum_vacuum_threshold = 500)"
         )
-    for table in ("counter_minute", "counter_error", "counter_hour", "counter_day"):
-        cursor.execute(f"ALTER TABLE {table} SET (fillfactor = 50)")
+    for table in ("minute", "error", "hour", "day", "account_day"):
+        cursor.execute(f"ALTER TABLE counter_{table} SET (fillfactor = 50)")
 
 
 def run(using: str) -> None:

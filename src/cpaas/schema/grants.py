@@ -55,6 +55,7 @@ TENANT = {
     "counter_minute": "SELECT",
     "counter_hour": "SELECT",
     "counter_day": "SELECT",
+    "counter_account_day": "SELECT",
     "counter_error": "SELECT",
     "counter_error_hour": "SELECT",
     "export_job": (

@@ -63,6 +63,7 @@ from cpaas.schema.models.operations import (
 )
 from cpaas.schema.models.quality import RouteQuality, StrategyChange
 from cpaas.schema.models.reports import (
+    CounterAccountDay,
     CounterDay,
     CounterError,
     CounterErrorHour,
@@ -105,6 +106,7 @@ __all__ = [
     "Blob",
     "BlobChunk",
     "ConfigVersion",
+    "CounterAccountDay",
     "CounterDay",
     "CounterError",
     "CounterErrorHour",

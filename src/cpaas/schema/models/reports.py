@@ -51,7 +51,7 @@ class CounterHour(CounterFigures):
 class CounterDay(CounterFigures):
     """Figures of one day of acceptance in the platform's time zone.
 
-    Account 0 holds the sums over all accounts; route -1 an account's sum over everything.
+    Account 0 holds the sums over all accounts.
     """
 
     pk = models.CompositePrimaryKey("day", "account_id", "channel", "route_id", "country")
@@ -63,14 +63,21 @@ class CounterDay(CounterFigures):
 
     class Meta:
         db_table = "counter_day"
-        indexes = [
-            models.Index(fields=("account_id", "day"), name="counter_day_account"),
-            models.Index(
-                fields=("day", "account_id"),
-                name="counter_day_totals",
-                condition=models.Q(route_id=-1),
-            ),
-        ]
+        indexes = [models.Index(fields=("account_id", "day"), name="counter_day_account")]
+
+
+class CounterAccountDay(CounterFigures):
+    """An account's figures of one day over everything: close together, for lists of all accounts.
+
+    Among the many rows of `CounterDay` each would be read from a page of its own.
+    """
+
+    pk = models.CompositePrimaryKey("day", "account_id")
+    day = models.DateField()
+    account_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "counter_account_day"
 
 
 class CounterPlatformMinute(CounterFigures):
