@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
@@ -18,7 +18,7 @@ from cpaas.consoles.shared.blacklist_form import (
     PAGE,
     BlockForm,
     bad_rows,
-    csv_lines,
+    csv_answer,
     imported,
     row_cells,
 )
@@ -167,10 +167,7 @@ def file(request: HttpRequest) -> HttpResponseBase:
     def page(below: int) -> list[Entry]:
         return look(request, lambda c: queries.entries(c, owner, below=below, most=FILE_PAGE))
 
-    return StreamingHttpResponse(
-        csv_lines(page), content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="blacklist.csv"'},
-    )  # fmt: skip
+    return csv_answer(page)
 
 
 @require_POST

@@ -18,7 +18,7 @@ from cpaas.consoles.shared.blacklist_form import (
     UPLOAD_BYTES_MAX,
     BlockForm,
     bad_rows,
-    csv_lines,
+    csv_answer,
     imported,
     row_cells,
 )
@@ -133,10 +133,7 @@ def file(request: HttpRequest) -> StreamingHttpResponse:
     def page(below: int) -> list[Entry]:
         return look(request, lambda c: queries.entries(c, owner, below=below, most=FILE_PAGE))
 
-    return StreamingHttpResponse(
-        csv_lines(page), content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="blacklist.csv"'},
-    )  # fmt: skip
+    return csv_answer(page)
 
 
 SCREEN = Screen(

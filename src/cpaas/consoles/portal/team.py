@@ -3,6 +3,8 @@
 Shown as a tab of *Settings & API Keys*. Without a mail server the link is shown once instead.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from django.contrib import messages
@@ -43,49 +45,55 @@ async def look(connection: Any, account: int) -> dict[str, Any]:
     }
 
 
+def _refusing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """What cannot be done is said on the tab."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, **given: int) -> HttpResponse:
+        try:
+            return view(request, **given)
+        except InputError as error:
+            messages.error(request, f"{error.what[:1].upper()}{error.what[1:]}: {error.todo}.")
+            return _back()
+
+    return wrapped
+
+
 @require_POST
+@_refusing
 def invite(request: HttpRequest) -> HttpResponse:
     """Invites an address."""
     email, role = request.POST.get("email", ""), request.POST.get("role", "")
     account, by = account_id(request), acting(request).actor
-    try:
-        made = change(request, lambda c: team.invite(c, account, email, role, by=by))
-    except InputError as error:
-        return _refuse(request, error)
+    made = change(request, lambda c: team.invite(c, account, email, role, by=by))
     return _hand_over(request, made)
 
 
 @require_POST
+@_refusing
 def resend(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Another link; the one before is over."""
     account = account_id(request)
-    try:
-        made = change(request, lambda c: team.renew(c, account, invitation_id))
-    except InputError as error:
-        return _refuse(request, error)
+    made = change(request, lambda c: team.renew(c, account, invitation_id))
     return _hand_over(request, made)
 
 
 @require_POST
+@_refusing
 def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Takes an invitation back."""
     account = account_id(request)
-    try:
-        email = change(request, lambda c: team.revoke(c, account, invitation_id))
-    except InputError as error:
-        return _refuse(request, error)
+    email = change(request, lambda c: team.revoke(c, account, invitation_id))
     messages.success(request, f"The invitation of {email} is revoked; its link works no more.")
     return _back()
 
 
 @require_POST
+@_refusing
 def role(request: HttpRequest, member_id: int) -> HttpResponse:
     """Another role for a person."""
     account, wanted = account_id(request), request.POST.get("role", "")
-    try:
-        member = change(request, lambda c: team.change_role(c, account, member_id, wanted))
-    except InputError as error:
-        return _refuse(request, error)
+    member = change(request, lambda c: team.change_role(c, account, member_id, wanted))
     messages.success(request, f"{member.username} is {wanted} from the next page on.")
     # An owner who is one no more may not see this screen's team any longer.
     mine = member.id == user_id(request) and wanted not in {"owner", "developer"}
@@ -93,13 +101,11 @@ def role(request: HttpRequest, member_id: int) -> HttpResponse:
 
 
 @require_POST
+@_refusing
 def remove(request: HttpRequest, member_id: int) -> HttpResponse:
     """Ends a membership, with every session of it."""
     account = account_id(request)
-    try:
-        member = change(request, lambda c: team.remove(c, account, member_id))
-    except InputError as error:
-        return _refuse(request, error)
+    member = change(request, lambda c: team.remove(c, account, member_id))
     if member.id == user_id(request):
         return redirect("login")
     messages.success(request, f"{member.username} is removed; open sessions have ended.")
@@ -130,11 +136,6 @@ def _hand_over(request: HttpRequest, made: Invited) -> HttpResponse:
 
 def _back() -> HttpResponse:
     return redirect(f"{reverse('settings:home')}#team")
-
-
-def _refuse(request: HttpRequest, error: InputError) -> HttpResponse:
-    messages.error(request, f"{error.what[:1].upper()}{error.what[1:]}: {error.todo}.")
-    return _back()
 
 
 class JoinForm(NewPasswordForm):

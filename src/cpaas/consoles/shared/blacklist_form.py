@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.http import StreamingHttpResponse
 from unfold.widgets import INPUT_CLASSES
 
 from cpaas.blacklist.types import BadRow, Entry, Imported
@@ -86,8 +87,15 @@ def _bad(one: BadRow) -> Row:
     return Row([str(one.row), cells.mono(one.value[:60]), one.reason])
 
 
-def csv_lines(page: Callable[[int], list[Entry]]) -> Iterator[str]:
+def csv_answer(page: Callable[[int], list[Entry]]) -> StreamingHttpResponse:
     """A CSV of all entries, newest first, that can be uploaded again; `page` reads below an id."""
+    return StreamingHttpResponse(
+        _lines(page), content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="blacklist.csv"'},
+    )  # fmt: skip
+
+
+def _lines(page: Callable[[int], list[Entry]]) -> Iterator[str]:
     yield _csv("number", "reason", "channel", "source", "since")
     below = 2**63 - 1
     while True:
