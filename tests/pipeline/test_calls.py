@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -115,6 +116,33 @@ async def test_what_was_not_answered_costs_nothing_whatever_the_policy(
     await ends(world, "FAILED", code=code)
     assert await money(world) == (0, [("RESERVE", -3 * MINUTE), ("REFUND", 3 * MINUTE)])
     assert (await row(world))["error_code"] == code
+
+
+async def test_a_call_beside_a_delivered_message_gives_back_its_reservation_and_no_more(
+    world: World,
+) -> None:
+    """It was made because an SMS stayed silent, which then arrived first."""
+    envelope = await call(world)
+    made, first = envelope.messages[0].id, (await world.message("DELIVERED", price_micro=0))
+    root = first.messages[0].id
+    steps = {"steps": [{"channel": "voice", "message_id": str(UUID(bytes=made))}]}
+    await world.pool.execute("UPDATE message SET fallback = $1", steps)
+    await world.pool.execute(
+        "UPDATE message SET parent_id = $1, fallback_step = 1 WHERE id = $2", root, made
+    )
+    envelope.in_fallback = True
+    await rings(world, envelope)
+    await ends(world, seconds=61)
+    spent, entries = await money(world)
+    assert (spent, entries[0], entries[-1]) == (
+        0, ("RESERVE", -3 * MINUTE), ("REFUND", 3 * MINUTE)
+    )  # fmt: skip
+    message = await world.row(envelope)
+    assert (message["error_code"], message["refunded_micro"]) == (
+        "duplicate_delivery", 3 * MINUTE
+    )  # fmt: skip
+    refunded = await world.pool.fetchval("SELECT sum(refunded_micro) FROM counter_minute")
+    assert refunded == 3 * MINUTE
 
 
 async def test_an_end_that_comes_before_the_answer_is_found_by_our_own_id(world: World) -> None:

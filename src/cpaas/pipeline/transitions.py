@@ -75,7 +75,8 @@ async def finish(connection: Any, context: Context, finishes: Sequence[Finish]) 
 async def _tell(connection: Any, context: Context, applied: Sequence[Applied]) -> None:
     """Refunds, notes, events and figures of transitions that took place."""
     refunded = await refund(connection, _refunds(applied))
-    ended = [one for one in applied if one.finish.seconds is not None]
+    # Who is refunded as a duplicate has all of the reservation back.
+    ended = [one for one in applied if one.finish.seconds is not None and not one.duplicate]
     if ended:
         await settle_calls(connection, ended)
     await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
