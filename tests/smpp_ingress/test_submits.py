@@ -141,6 +141,25 @@ async def test_long_messages_in_every_form(made: Door, form: str) -> None:
     assert await made.pool.fetchval("SELECT count(*) FROM smpp_part") == 0
 
 
+async def test_a_part_of_what_could_never_go_is_refused_at_once(made: Door) -> None:
+    client, esme = await made.bind()
+    first = parts_of("udh8")[0]
+    for changes, status in (
+        ({"source_addr": "OTHER"}, St.ESME_RINVSRCADR), ({"destination_addr": "12"},
+                                                         St.ESME_RINVDSTADR),
+    ):  # fmt: skip
+        part = msgspec.structs.replace(first, **changes)
+        assert await made.send(client, esme, part) == [(status, "")]
+    assert len(made.ingress.long_messages) == 0
+    assert await made.pool.fetchval("SELECT count(*) FROM smpp_part") == 0
+    # What only the whole text decides waits for it.
+    await made.change("UPDATE account SET pe_id = '1101000000000000001'")
+    one, two = parts_of("udh8")
+    assert (await made.send(client, esme, one))[0][0] == St.ESME_ROK
+    assert (await made.send(client, esme, two))[0][0] == St.ESME_RSUBMITFAIL
+    assert made.ingress.intake.refusals["dlt_template_not_found"] == 1
+
+
 async def test_parts_survive_the_process(made: Door) -> None:
     first, last = parts_of("udh8")
     client, esme = await made.bind()

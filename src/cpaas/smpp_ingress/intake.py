@@ -25,6 +25,7 @@ from cpaas.snapshot.types import SmppCredential, Snapshot
 from cpaas.webhooks.events import iso, uuid_text
 
 LAST_MAX: Final = 10_000
+_ANY_TEXT: Final = "x"
 #: bits 0 and 1 of registered_delivery, and those that ask for receipts of what was not delivered.
 _FINAL_RECEIPT: Final = 3
 _TELLS_FAILURE: Final = (1, 2)
@@ -86,8 +87,8 @@ class Intake:
                 asked = read.wishes(pdu, self._clock_us())
                 self._whole(bound, pdu, part.text(), asked, b"", answer)
                 return
-            # Its wishes are looked at with the part, so that a mistake is told at once.
-            read.wishes(pdu, self._clock_us())
+            # What can be judged without the others is, so that a mistake is told at once.
+            self._look_ahead(bound, pdu)
             self._part(bound, pdu, part.number, self._long.add(
                 bound.account_id, bound.system_id, pdu, part), answer)  # fmt: skip
         except (UnreadableError, RefusedError) as error:
@@ -144,6 +145,15 @@ class Intake:
         if not self._snapshots.confirmed:
             raise RefusedError("unavailable", "The configuration cannot be confirmed.")
         return self._snapshots.current
+
+    def _look_ahead(self, bound: SmppCredential, pdu: SubmitSm | DataSm) -> None:
+        """Refuses a part whose message could never be sent, whatever its text: times, addresses."""
+        now_us = self._clock_us()
+        draft = read.draft(pdu, _ANY_TEXT, read.wishes(pdu, now_us))
+        author = Author(bound.account_id, "smpp", actor_id=bound.id)
+        prepared = prepare(self._current(), author, draft, now_us)
+        # A DLT template belongs to the whole text.
+        address(msgspec.structs.replace(prepared, dlt_mode=""), pdu.destination_addr)
 
     def _part(
         self, bound: SmppCredential, pdu: SubmitSm | DataSm, number: int, message: LongMessage,
