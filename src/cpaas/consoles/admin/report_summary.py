@@ -22,10 +22,12 @@ from cpaas.kit.errors import InputError
 from cpaas.reports import export
 from cpaas.reports.export_types import Export
 from cpaas.reports.statement import ask
-from cpaas.reports.summary import TIMES, summarise
+from cpaas.reports.summary import ROWS_MAX, TIMES, summarise
 from cpaas.reports.types import By, Summary, SummaryRow
 from cpaas.routes import queries as route_queries
 
+#: rows of a table that is not one of times; a file has them all.
+SHOWN: Final = 100
 BY: Final = (
     ("account", "Per account"), ("channel", "Per channel"), ("route", "Per route"),
     ("country", "Per country"), ("day", "Per day"), ("hour", "Per hour"),
@@ -40,10 +42,11 @@ def report_summary(request: HttpRequest) -> HttpResponse:
     whose = int(filters["account"]) if filters["account"] else None
     page: dict[str, Any] = {"title": "Report Summary", "filters": filters, "by": by}
     until = filters.days.last + timedelta(days=1)
-    zone = runtime().settings.timezone
+    zone, limit = runtime().settings.timezone, ROWS_MAX if by in TIMES else SHOWN
     try:
         found = look(
-            request, lambda c: ask(c, summarise(whose, filters.days.first, until, by, zone))
+            request,
+            lambda c: ask(c, summarise(whose, filters.days.first, until, by, zone, limit)),
         )
     except InputError as error:
         what = f"{error.what[:1].upper()}{error.what[1:]}"
@@ -51,7 +54,7 @@ def report_summary(request: HttpRequest) -> HttpResponse:
         return render(request, "admin_console/report_summary.html", page | {"fault": True})
     named = _namer(by, dict(accounts), routes)
     page |= {
-        "cards": _cards(found), "table": _table(found, named), "more": found.more,
+        "cards": _cards(found), "table": _table(found, named), "more": SHOWN if found.more else 0,
         "chart": summary.chart(found, named) if found.rows else None,
         "before": summary.days_before(found),
     }  # fmt: skip
