@@ -5,7 +5,7 @@ price and category that hold.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from cpaas.billing.booking_queries import Entry
 from cpaas.billing.check import WHATSAPP_CATEGORIES
@@ -18,6 +18,9 @@ from cpaas.pipeline import recategorise_queries as queries
 from cpaas.pipeline.recategorise_queries import Adjusted
 from cpaas.pipeline.transitions import Context
 from cpaas.pipeline.types import Receipt
+
+#: channels whose carriers may name another category, and so another price, after acceptance.
+REPRICED: Final = frozenset({"whatsapp"})
 
 
 async def rebook(connection: Any, context: Context, told: Sequence[tuple[Receipt, Found]]) -> None:

@@ -14,7 +14,7 @@ from cpaas.messages.statuses import FINAL
 from cpaas.messages.types import Finish, Note
 from cpaas.pipeline import own_ids
 from cpaas.pipeline.answers import clean
-from cpaas.pipeline.recategorise import rebook
+from cpaas.pipeline.recategorise import REPRICED, rebook
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.pipeline.types import Answer, Receipt
 
@@ -100,17 +100,19 @@ async def apply_receipts(
         unmatched += rest
     if partial:
         whole += await _join_parts(connection, context, receipts, partial)
-    unmatched += await _finish(connection, context, receipts, whole)
+    # First, so that what ends now is told, and given back, at the price that holds.
     if priced := [(receipts[n], message) for n, message in whole if receipts[n].category]:
         await rebook(connection, context, priced)
-    return unmatched
+    return unmatched + await _finish(connection, context, receipts, whole)
 
 
 def _held(provider_id: str, answer: Answer) -> Found:
-    message = answer.message
+    envelope, message = answer.envelope, answer.message
+    # What is held knows no price but the one at acceptance.
+    known = None if envelope.channel in REPRICED else (envelope, message)
     return Found(
-        message.id, answer.envelope.account_id, answer.route_id, provider_id, "SUBMITTED",
-        message.attempt, message.segments, answer.at_us, (answer.envelope, message),
+        message.id, envelope.account_id, answer.route_id, provider_id, "SUBMITTED",
+        message.attempt, message.segments, answer.at_us, known,
     )  # fmt: skip
 
 
