@@ -7,6 +7,7 @@ exit code is 1 if a page's 95th percentile is above `--most` milliseconds.
 """
 
 import argparse
+import contextlib
 import http.client
 import re
 import statistics
@@ -94,6 +95,10 @@ class Reader:
             self._cookies[name] = value
         return answer.status, page, took
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
     def log_in(self, username: str, password: str) -> None:
         """Through the login page."""
         _, page, _ = self.ask("/login/")
@@ -135,10 +140,10 @@ def everything(
     people: list[tuple[str, str, tuple[str, ...]]] = [(admin[1], admin[0], ADMIN)]
     people += [(one, portal, PORTAL) for one in users]
     for name, url, paths in people:
-        reader = Reader(url)
-        reader.log_in(name, password)
-        for path, times in measure(reader, paths, rounds):
-            yield name, path, statistics.median(times), statistics.quantiles(times, n=20)[-1]
+        with contextlib.closing(Reader(url)) as reader:
+            reader.log_in(name, password)
+            for path, times in measure(reader, paths, rounds):
+                yield name, path, statistics.median(times), statistics.quantiles(times, n=20)[-1]
 
 
 def main() -> None:
