@@ -103,7 +103,8 @@ class Visitor:
         )
         self.page = self.context.new_page()
         self.faults: list[str] = []
-        self.expected: list[str] = []
+        # The copy's logo is another test's: it may be taken away while a page is read.
+        self.expected: list[str] = [r"^/logo\?"]
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         self.page.on("request", self._asked)

@@ -51,11 +51,16 @@ async def world(dsn: str) -> AsyncIterator[World]:
 
 
 async def link(world: World, *, binds_up: int) -> None:
-    """The route's holder tells how many binds stand."""
+    """The route's holder lives; it told an hour ago how many binds stand, unchanged since."""
     await world.pool.execute(
-        """INSERT INTO route_state
+        """WITH holder AS (
+             INSERT INTO service_instance (id, service, heartbeat_at, recovered_at)
+             OVERRIDING SYSTEM VALUE
+             VALUES (7, 'cpaas-sms', now() + interval '1 hour', now())
+             ON CONFLICT (id) DO NOTHING)
+           INSERT INTO route_state
              (route_id, instance_id, state, binds_up, binds_wanted, updated_at)
-           VALUES (1, 7, 'up', $1, 1, now() + interval '1 hour')
+           VALUES (1, 7, 'up', $1, 1, now() - interval '1 hour')
            ON CONFLICT (route_id) DO UPDATE SET binds_up = excluded.binds_up""",
         binds_up,
     )
@@ -234,6 +239,19 @@ async def test_nothing_is_ended_while_its_carrier_cannot_tell(world: World) -> N
     await early_receipt(world)
     await decide(world)
     assert (await world.row(sent))["status"] == "SUBMITTED"
+
+
+async def test_what_a_dead_process_told_of_its_links_holds_no_more(world: World) -> None:
+    sent = await unknown_message(world)
+    beat = "UPDATE service_instance SET heartbeat_at = now() + $1 * interval '1 minute'"
+    await world.pool.execute(beat, -1.0)
+    await wait_is_over(world)
+    await decide(world)
+    assert (await world.row(sent))["status"] == "SENDING"
+    await world.pool.execute(beat, 1.0)
+    await wait_is_over(world)
+    await decide(world)
+    assert (await world.row(sent))["error_code"] == "unknown_outcome"
 
 
 async def test_the_wait_for_a_carrier_has_an_end(world: World) -> None:

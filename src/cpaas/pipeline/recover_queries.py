@@ -165,10 +165,14 @@ async def parts_known(connection: Any, ids: Sequence[bytes]) -> dict[bytes, set[
 
 
 async def routes_up(connection: Any) -> set[int]:
-    """Routes on which a carrier can be heard now."""
+    """Routes on which a living process can hear a carrier now.
+
+    A state is written when it changes, so that its own age says nothing of an idle route.
+    """
     rows = await connection.fetch(
-        """SELECT route_id FROM route_state
-           WHERE binds_up > 0 AND updated_at > now() - interval '10 seconds'"""
+        """SELECT s.route_id FROM route_state s JOIN service_instance i ON i.id = s.instance_id
+           WHERE s.binds_up > 0 AND i.stopped_at IS NULL
+             AND i.heartbeat_at > now() - interval '10 seconds'"""
     )
     return {row[0] for row in rows}
 
