@@ -44,6 +44,8 @@ REGISTER_RETRY_SECONDS: Final = 10.0
 CALLERS_MAX: Final = 1_000
 EARLY_MAX: Final = 1_000
 DISTRUST_SECONDS: Final = 10.0
+#: how far the stack's log may come behind what it tells of.
+LOG_SECONDS: Final = 0.2
 UNTRUSTED: Final = "the carrier's certificate is not good: see verify and ca_file of the route"
 #: srtp of a trunk -> what the stack calls it.
 _ENCRYPTION: Final[dict[str, tuple[str, ...]]] = {
@@ -67,12 +69,10 @@ class Distrust(logging.Handler):
         if "certificate verify failed" in said or "tls_verify_handler: err" in said:
             self._at = time.monotonic()
 
-    def ended(self, message: Ended) -> bool:
-        """Whether this call ended for that."""
-        return (
-            message.placed and not message.status and message.reason.startswith("Protocol error")
-            and time.monotonic() - self._at < DISTRUST_SECONDS
-        )  # fmt: skip
+    @property
+    def lately(self) -> bool:
+        """Whether it was refused just now."""
+        return time.monotonic() - self._at < DISTRUST_SECONDS
 
 
 class Worker:
@@ -223,7 +223,15 @@ class Worker:
             self._by_handle.pop(talk.handle, None)
 
     def _tell(self, message: FromWorker) -> None:
-        if isinstance(message, Ended) and self._distrust.ended(message):
+        if isinstance(message, Ended) and _may_be_distrust(message):
+            self._task(self._tell_why(message))
+        else:
+            self._out.put_nowait(message)
+
+    async def _tell_why(self, message: Ended) -> None:
+        # The stack's log comes by a way of its own, sometimes just behind the call's end.
+        await asyncio.sleep(LOG_SECONDS)
+        if self._distrust.lately:
             message = msgspec.structs.replace(message, placed=False, reason=UNTRUSTED)
         self._out.put_nowait(message)
 
@@ -255,6 +263,10 @@ class Worker:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _may_be_distrust(message: Ended) -> bool:
+    return message.placed and not message.status and message.reason.startswith("Protocol error")
 
 
 async def _refuse(call: baresip.Call) -> None:
