@@ -107,10 +107,6 @@ class Places:
                 strays.append(lane)
         return strays
 
-    def lane(self, plan: Plan, lane: Lane) -> int:
-        """The lane in which what has this plan waits."""
-        return lane_of(plan, lane)
-
     def holds(self, lane: int) -> bool:
         """Whether something waits there already."""
         return bool(self._waiting) and (lane // LANES, lane % LANES == 0) in self._waiting
@@ -168,25 +164,27 @@ class Places:
     def _ready(self, key: _Key, place: _Place) -> bool:
         if place.stuck:
             return False
-        lane = OTP if key[1] else OTHER_LANES
         routes = self._routes.get(key[0], ())
         if place.filling:
-            return any(self._load.room(route, lane) > 0 for route in routes)
-        return any(self._load.drained(route, lane) for route in routes)
+            return any(self._load.room(route, _counted(key)) > 0 for route in routes)
+        return any(self._load.drained(route, _counted(key)) for route in routes)
 
     def _room(self, key: _Key) -> int:
-        lane = OTP if key[1] else OTHER_LANES
-        return max(self._load.room(route, lane) for route in self._routes[key[0]])
+        return max(self._load.room(route, _counted(key)) for route in self._routes[key[0]])
 
     def _piece(self, key: _Key) -> int:
-        lane = OTP if key[1] else OTHER_LANES
-        return max(self._load.piece(route, lane) for route in self._routes[key[0]])
+        return max(self._load.piece(route, _counted(key)) for route in self._routes[key[0]])
 
     def _share(self, one: _Key, other: _Key) -> bool:
         if one[1] != other[1]:
             return False
         ids = {route.id for route in self._routes.get(one[0], ())}
         return any(route.id in ids for route in self._routes.get(other[0], ()))
+
+
+def _counted(key: _Key) -> str:
+    """Under which lane the load counts what a place is for."""
+    return OTP if key[1] else OTHER_LANES
 
 
 def lane_of(plan: Plan, lane: Lane) -> int:

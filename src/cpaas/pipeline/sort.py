@@ -17,7 +17,7 @@ from cpaas.dlt import hours
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.types import Finish, Note
 from cpaas.pipeline.load import PIECE_MIN, RouteLoad, segments
-from cpaas.pipeline.route_waits import Places
+from cpaas.pipeline.route_waits import Places, lane_of
 from cpaas.routing.plan import Plan, before, behind, overflow_of
 from cpaas.routing.planners import Planners
 from cpaas.snapshot.types import Account, Route, Snapshot
@@ -129,7 +129,7 @@ class Sorter:
 
     def _give_back(self, plan: Plan, envelope: Envelope, item: Item, most: int) -> None:
         if most == WAITS:
-            lane = self._places.lane(plan, envelope.lane)
+            lane = lane_of(plan, envelope.lane)
             self._places.add(lane)
             self.waiting.setdefault(lane, []).append(item.id)
         else:
@@ -148,7 +148,7 @@ class Sorter:
         rest = messages[max(0, most) :]
         if not rest:
             return
-        place = self._places.lane(plan, envelope.lane)
+        place = lane_of(plan, envelope.lane)
         if most == WAITS or lane >= LANES or not self._has_room(plan.route_ids[0], envelope.lane):
             self._places.add(place)
         else:
@@ -244,7 +244,7 @@ class Sorter:
     def _most(self, plan: Plan, envelope: Envelope, lane: int) -> int:
         """How many messages of an item of a lane may go now; WAITS: behind others, or for room."""
         apart = lane >= LANES
-        if not apart and self._places.holds(self._places.lane(plan, envelope.lane)):
+        if not apart and self._places.holds(lane_of(plan, envelope.lane)):
             return WAITS
         route = self.snapshot.routes[plan.route_ids[0]]
         room = self._load.room(route, envelope.lane)

@@ -230,10 +230,13 @@ class Worker:
 
     async def _tell_why(self, message: Ended) -> None:
         # The stack's log comes by a way of its own, sometimes just behind the call's end.
-        await asyncio.sleep(LOG_SECONDS)
-        if self._distrust.lately:
-            message = msgspec.structs.replace(message, placed=False, reason=UNTRUSTED)
-        self._out.put_nowait(message)
+        try:
+            await asyncio.sleep(LOG_SECONDS)
+        finally:
+            # A worker that leaves meanwhile still tells of the end.
+            if self._distrust.lately:
+                message = msgspec.structs.replace(message, placed=False, reason=UNTRUSTED)
+            self._out.put_nowait(message)
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
