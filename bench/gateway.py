@@ -1,6 +1,7 @@
 """This platform as a gateway of a gateway-neutral SMS harness (HTTP submit → SMPP → DLR callback).
 
-Options: window=N, binds=N, fast_path=on|off, accounts=1, events=delivered|all.
+Options: window=N, binds=N, fast_path=on|off, events=delivered|default, each=on|off (on: every
+process by itself, though to watch more of them costs the machine some of what is measured).
 Everything is durable: fsync and synchronous_commit are on, as in the product.
 """
 
@@ -25,7 +26,13 @@ class Gateway:
         self, work: str, base: int, smsc_port: int, dlr_port: int, opts: dict[str, str]
     ) -> None:
         self.work, self.smsc, self.dlr = Path(work), smsc_port, dlr_port
-        self.options = {"window": "500", "binds": "1", "fast_path": "on", "events": "default"}
+        self.options = {
+            "window": "500",
+            "binds": "1",
+            "fast_path": "on",
+            "events": "default",
+            "each": "off",
+        }
         unknown = set(opts) - set(self.options)
         if unknown:
             raise SystemExit(f"unknown option {unknown}")
@@ -78,6 +85,8 @@ class Gateway:
         assert isinstance(services, list)
         pids = {str(row["name"]): [int(row["pid"])] for row in services if row["pid"]}
         groups = {name: pid for name, pid in pids.items() if name.startswith("cpaas-")}
+        if self.options["each"] != "on":
+            groups = {"cpaas": [pid for found in groups.values() for pid in found]}
         groups["postgres"] = pids["postgres"]
         return groups
 

@@ -14,7 +14,7 @@ from cpaas.broker import embedded, embedded_queries
 from cpaas.broker.amqp import Link
 from cpaas.broker.base import APART_AFTER, Consumer, Item, ItemsGoneError, NewItem
 from cpaas.broker.relay import RelayConsumer
-from cpaas.broker.wakeups import QueueWakeups, payload
+from cpaas.broker.wakeups import QueueWakeups, channels
 
 QUEUE = "cpaas.sms.submit"
 Make = Callable[..., Any]
@@ -284,10 +284,10 @@ async def test_depth_tells_messages_and_age(pool: asyncpg.Pool, make: Make) -> N
         assert await embedded.depth(connection, "other") == embedded.Depth(0, 0, 0.0)
 
 
-def test_a_notification_never_outgrows_what_postgresql_takes() -> None:
-    assert payload({"b", "a"}) == "a,b"
-    assert payload({f"submit_{n:032}" for n in range(500)}) == "*"
-    assert payload(set()) == ""
+def test_each_queue_is_a_channel_whose_name_postgresql_takes() -> None:
+    assert channels({"b", "a"}) == ["a", "b"]
+    assert channels({"q" * 70, "q" * 63}) == ["q" * 63]
+    assert channels(set()) == []
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from cpaas.broker import amqp, embedded, relay, relay_queries
 from cpaas.broker.base import Broker, Consumer, Item, NewItem
 from cpaas.broker.rabbitmq import RabbitBroker
 from cpaas.broker.relay import RelayConsumer
+from cpaas.broker.wakeups import QueueWakeups
 from cpaas.db.pool import create_pool
 from cpaas.simulators.tcp_proxy import Proxy
 
@@ -62,7 +63,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     async def broker(self, instance_id: int) -> Broker:
         """The carrier of one process."""
-        broker = embedded.EmbeddedBroker(self.pool, self.dsn, instance_id)
+        broker = embedded.EmbeddedBroker(self.pool, QueueWakeups(self.dsn), instance_id)
         await broker.start()
         return broker
 
@@ -199,8 +200,13 @@ class RabbitQueueMachine(QueueMachine):
 
     async def broker(self, instance_id: int) -> Broker:
         broker = RabbitBroker(
-            self.pool, self.dsn, instance_id, url=self.url, queue_type="classic", name="machine"
-        )
+            self.pool,
+            QueueWakeups(self.dsn),
+            instance_id,
+            url=self.url,
+            queue_type="classic",
+            name="machine",
+        )  # fmt: skip
         await broker.start()
         return broker
 

@@ -17,6 +17,7 @@ from cpaas.broker.base import Consumer, Item, NewItem
 from cpaas.broker.bundle import Carried, pack
 from cpaas.broker.rabbitmq import RabbitBroker
 from cpaas.broker.relay import RelayConsumer
+from cpaas.broker.wakeups import QueueWakeups
 
 QUEUE = "cpaas.sms.submit"
 Make = Callable[..., Awaitable[RabbitBroker]]
@@ -29,7 +30,7 @@ async def make(pool: asyncpg.Pool, dsn: str, rabbitmq: RabbitNode) -> AsyncItera
 
         async def maker(instance_id: int = 1, **more: Any) -> RabbitBroker:
             values = {"url": rabbitmq.url, "queue_type": "classic", "name": "tests"} | more
-            broker = RabbitBroker(pool, dsn, instance_id, **values)
+            broker = RabbitBroker(pool, QueueWakeups(dsn), instance_id, **values)
             await broker.start()
             stack.push_async_callback(broker.close)
             return broker

@@ -14,6 +14,7 @@ from tests.pipeline.world import route as plain_route
 from cpaas.broker import embedded
 from cpaas.broker.base import Broker, NewItem
 from cpaas.broker.embedded import EmbeddedBroker
+from cpaas.broker.wakeups import QueueWakeups
 from cpaas.channels.base import Tools
 from cpaas.channels.registry import CHANNELS
 from cpaas.gateway import callbacks
@@ -61,7 +62,7 @@ class Gateway(World):
         self.credentials = {"password": "secret"}
         #: where carriers of HTTP routes call us.
         self.base = ""
-        self.broker: Broker = broker or EmbeddedBroker(pool, dsn, INSTANCE)
+        self.broker: Broker = broker or EmbeddedBroker(pool, QueueWakeups(dsn), INSTANCE)
         self.settler = Settler(
             pool, lambda: self.snapshot, INSTANCE, now_us,
             on_receipts_committed=self._committed,

@@ -10,6 +10,7 @@ from tests.rabbitmq_node import RabbitNode
 from cpaas.broker.base import Broker
 from cpaas.broker.rabbitmq import RabbitBroker
 from cpaas.broker.topology import gateway_queue
+from cpaas.broker.wakeups import QueueWakeups
 from cpaas.config import QueueType
 from cpaas.snapshot.types import Route
 
@@ -17,7 +18,7 @@ from cpaas.snapshot.types import Route
 def broker_of(node: RabbitNode, dsn: str, queue_type: QueueType = "classic") -> Any:
     def make(pool: Any) -> Broker:
         return RabbitBroker(
-            pool, dsn, INSTANCE, url=node.url, queue_type=queue_type, name="gateway"
+            pool, QueueWakeups(dsn), INSTANCE, url=node.url, queue_type=queue_type, name="gateway"
         )
 
     return make

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from cpaas.messages import queries, receipt_queries, straight_queries
+from cpaas.pipeline import straight_queries as whole_queries
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,10 @@ def test_a_day_with_rows_is_not_read_whole(connection: psycopg.Connection) -> No
 
 
 def test_transitions_and_states_find_messages_by_id(connection: psycopg.Connection) -> None:
-    for statement in (queries.APPLY, straight_queries.SUBMIT, straight_queries.DELIVER):
+    for statement in (
+        queries.APPLY, straight_queries.SUBMIT, straight_queries.DELIVER,
+        whole_queries.SUBMIT_WHOLE, whole_queries.DELIVER_WHOLE,
+    ):  # fmt: skip
         text = plan(connection, statement)
         assert "Index Cond: (id = g.id)" in text
         assert "Seq Scan" not in text

@@ -15,7 +15,7 @@ import msgspec
 
 from cpaas.broker import embedded_queries as queries
 from cpaas.broker.base import LANES, TRIES_MAX, Item, ItemsGoneError, NewItem, apart, within
-from cpaas.broker.wakeups import QueueWakeups, payload
+from cpaas.broker.wakeups import QueueWakeups, channels
 
 POLL_SECONDS_MAX = 1.0
 DEPTH_COUNTED_MAX = 100_000
@@ -35,7 +35,7 @@ class Depth(msgspec.Struct, frozen=True):
 async def publish(connection: Any, items: Sequence[NewItem]) -> None:
     """Inserts items in the caller's transaction; their consumers wake when it commits."""
     if items:
-        await queries.insert_items(connection, *_columns(items))
+        await queries.insert_items(connection, *columns(items))
 
 
 async def replay(connection: Any, dead_letter_ids: Sequence[int]) -> int:
@@ -217,8 +217,8 @@ class EmbeddedConsumer:
     async def replace(self, connection: Any, ids: Sequence[int], items: Sequence[NewItem]) -> None:
         """Deletes items and publishes what became of them, in one statement: all or nothing."""
         if items and ids:
-            columns, wake = _columns(items)
-            if not await queries.replace(connection, list(ids), columns, wake):
+            inserted, wake = columns(items)
+            if not await queries.replace(connection, list(ids), inserted, wake):
                 raise ItemsGoneError(f"some of {len(ids)} items were ended by another worker")
         else:
             await publish(connection, items)
@@ -245,10 +245,10 @@ class EmbeddedConsumer:
 class EmbeddedBroker:
     """PostgreSQL as the carrier of a process's work."""
 
-    def __init__(self, pool: Any, dsn: str, instance_id: int) -> None:
+    def __init__(self, pool: Any, wakeups: QueueWakeups, instance_id: int) -> None:
         self._pool = pool
         self._instance_id = instance_id
-        self._wakeups = QueueWakeups(dsn)
+        self._wakeups = wakeups
 
     async def start(self) -> None:
         """Begins to listen for news."""
@@ -275,9 +275,9 @@ class EmbeddedBroker:
         return {}
 
 
-def _columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], str]:
-    """What is inserted, and whom it wakes."""
-    columns = (
+def columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], list[str]]:
+    """The parameters of `embedded_queries.INSERT`, and the channels of those whom it wakes."""
+    inserted = (
         [i.queue for i in items],
         [i.lane for i in items],
         [i.account_id for i in items],
@@ -286,7 +286,7 @@ def _columns(items: Sequence[NewItem]) -> tuple[Sequence[Sequence[Any]], str]:
         [i.payload for i in items],
     )
     # Who puts something apart knows of it.
-    return columns, payload({i.queue for i in items if i.delay_ms <= 0 and i.lane < LANES})
+    return inserted, channels({i.queue for i in items if i.delay_ms <= 0 and i.lane < LANES})
 
 
 def _walked(after: int, item: Item) -> tuple[bool, int, int]:

@@ -13,13 +13,14 @@ class RabbitBroker:
     """One connection to the server; each consumer has a channel of its own on it."""
 
     def __init__(
-        self, pool: Any, dsn: str, instance_id: int, *, url: str, queue_type: QueueType, name: str
-    ) -> None:
+        self, pool: Any, wakeups: QueueWakeups, instance_id: int, *, url: str,
+        queue_type: QueueType, name: str,
+    ) -> None:  # fmt: skip
         self.link = Link(url, name)
         self._pool = pool
         self._instance_id = instance_id
         self._queue_type = queue_type
-        self._wakeups = QueueWakeups(dsn)
+        self._wakeups = wakeups
         self._consumers: list[RelayConsumer] = []
         #: what consumers that are gone had taken.
         self._relayed = 0

@@ -4,16 +4,27 @@ Ids stay the 16 bytes that envelopes carry, times stay integers and JSON goes th
 that a batch of a thousand rows makes no UUID, datetime or parser objects on its way.
 """
 
+from collections import deque
 from typing import Any, Final
 
 import asyncpg
 import msgspec
+from asyncpg.protocol import protocol
 
 #: Unix microseconds of 2000-01-01, from which PostgreSQL counts.
 EPOCH_2000_MICROS: Final = 946_684_800_000_000
 _JSONB_LAYOUT: Final = b"\x01"
 _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
+
+
+# The driver asks each element of an array whether it is one itself, by an abstract class, which
+# costs half of sending it; so it asks for the classes that are one.
+_ARRAYS: Final[tuple[type, ...]] = (
+    *(list, tuple, set, frozenset, range, deque),
+    *(type({}.keys()), type({}.values())),
+)
+protocol.IterableABC = _ARRAYS
 
 
 async def set_codecs(connection: asyncpg.Connection) -> None:

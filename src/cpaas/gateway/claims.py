@@ -4,6 +4,7 @@ A claim says "this is being given to the carrier"; so it is made for exactly wha
 at once, and undone with a new attempt where nothing was written after all.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from cpaas.broker import embedded
 from cpaas.broker.base import Consumer, NewItem
 from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.channels.base import Prepared
+from cpaas.db.trouble import AWAY
 from cpaas.gateway import queries
 from cpaas.gateway.buffer import Buffer, OpenItem
 from cpaas.gateway.queries import Attempt, Claim
@@ -61,6 +63,14 @@ class Batch(msgspec.Struct):
         return [one for key, one in first.items() if key in claimed]
 
 
+def _transaction(connection: Any) -> Any:
+    return connection.transaction()
+
+
+def _nothing(_connection: Any) -> Any:
+    return contextlib.nullcontext()
+
+
 class Claims:
     """The transactions of one route's gateway."""
 
@@ -80,7 +90,7 @@ class Claims:
         self._clock_us = clock_us
 
     async def claim(self, route: Route, batch: Batch) -> set[Attempt]:
-        """Claims, ends and completes in one transaction; returns the attempts that are ours."""
+        """Claims, ends and completes; returns the attempts that are ours."""
         groups: dict[Claim, list[bytes]] = {}
         for one in batch.prepared:
             envelope = one.envelope
@@ -90,7 +100,7 @@ class Claims:
             groups.setdefault(key, []).append(one.message.id)
         groups = _merged(groups)
 
-        async def work(connection: Any) -> set[Attempt]:
+        async def take(connection: Any) -> set[Attempt]:
             claimed: set[Attempt] = set()
             for group, ids in groups.items():
                 taken = await queries.claim(
@@ -98,14 +108,33 @@ class Claims:
                     instance_id=self._instance_id, route_id=route.id,
                 )  # fmt: skip
                 claimed.update((one, group.attempt) for one in taken)
+            return claimed
+
+        async def work(connection: Any) -> set[Attempt]:
+            claimed = await take(connection)
             if batch.deferred:
                 await embedded.publish(connection, _deferred(route, batch))
             await self._consumer.complete(connection, batch.done_items)
             await end_waiting(connection, self._context(), batch.finishes)
             return claimed
 
-        result: set[Attempt] = await self._again(work)
+        result: set[Attempt]
+        if len(groups) == 1 and not (batch.deferred or batch.finishes):
+            # The usual case, by one statement, which needs no transaction around it.
+            result = await self._again(take, within=_nothing)
+            await self._complete(batch.done_items)
+        else:
+            result = await self._again(work)
         return result
+
+    async def _complete(self, done_items: Sequence[int]) -> None:
+        """Ends items whose messages are all claimed.
+
+        One that stays is taken once more when its lease ends, and found without a message to send.
+        """
+        with contextlib.suppress(*AWAY, *CONFLICTS):
+            async with self._pool.acquire() as connection:
+                await self._consumer.complete(connection, done_items)
 
     async def end(self, finishes: Sequence[Finish], done_items: Sequence[int]) -> None:
         """Ends messages that were never written, and items of which nothing is left."""
@@ -195,12 +224,14 @@ class Claims:
     def _context(self) -> Context:
         return Context(self._snapshot(), self._instance_id, self._clock_us())
 
-    async def _again(self, work: Callable[[Any], Any]) -> Any:
+    async def _again(
+        self, work: Callable[[Any], Any], within: Callable[[Any], Any] = _transaction
+    ) -> Any:
         tries = 0
         while True:
             tries += 1
             try:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with self._pool.acquire() as connection, within(connection):
                     return await work(connection)
             except CONFLICTS:
                 if tries == CONFLICT_TRIES_MAX:

@@ -21,16 +21,16 @@ from cpaas.gateway.contact import Contact
 from cpaas.gateway.down import sweep
 from cpaas.gateway.prepare import prepare
 from cpaas.gateway.quality import Quality
-from cpaas.gateway.throttle import Throttle
+from cpaas.gateway.throttle import Throttle, worth_opening
 from cpaas.gateway.types import Around, Token
 from cpaas.kit.log import get_logger
+from cpaas.kit.pace import Pace
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
 from cpaas.snapshot.types import Route
 
 CLAIM_MAX: Final = 500
 ITEMS_OPEN_MAX: Final = 64
 ITEMS_TAKEN_MAX: Final = 64
-BUFFER_SECONDS: Final = 0.5
 EXTEND_SECONDS: Final = 10.0
 SWEEP_SECONDS: Final = 1.0
 OTHERS_SECONDS: Final = 0.05
@@ -57,6 +57,7 @@ class RouteGateway:
         self._quality = quality
         self._buffer = Buffer()
         self._wake = asyncio.Event()
+        self._pace = Pace(around.clock)
         self._stopping = False
         self._drained = False
         self._contact = Contact(around.clock())
@@ -205,7 +206,11 @@ class RouteGateway:
         batch = self._pick()
         if batch.empty:
             return False
+        self._pace.begin()
         await self._claim_and_write(batch)
+        sent = len(batch.prepared)
+        if self.link is not None and self.link.free > 2 * sent:  # Else the window sets the pace.
+            await self._pace.rest(sent)
         return True
 
     def _ready(self, now: float) -> bool:
@@ -226,7 +231,7 @@ class RouteGateway:
         if news:
             self._drained = False
             self._others_due = True
-        wanted = self._wanted() - buffer.messages
+        wanted = worth_opening(self.route, self.throttle) - buffer.messages
         if wanted > 0 and not self._drained:
             most = min(ITEMS_TAKEN_MAX, wanted, ITEMS_OPEN_MAX - len(buffer))
             if most > 0:
@@ -249,11 +254,6 @@ class RouteGateway:
                     ITEMS_OPEN_MAX - len(buffer), lanes=(0,), not_accounts=buffer.otp_accounts
                 )
             await self._open(ITEMS_OPEN_MAX - len(buffer), not_accounts=buffer.accounts)
-
-    def _wanted(self) -> int:
-        window = max(1, self.route.window_size) * max(1, self.route.binds)
-        rate = self.throttle.rate_shown
-        return min(window, max(1, int(rate * BUFFER_SECONDS))) if rate else window
 
     async def _open(self, most: int, **which: Any) -> int:
         items = await self._consumer.take(most, **which)

@@ -103,7 +103,8 @@ class InboundKeeper:
         return Context(self._snapshot(), self._instance_id, self._clock_us())
 
     async def _commit(self, connection: Any, taken: list[_Taken]) -> None:
-        await commit_replies(connection, self._context(), [one.reply for one in taken])
+        async with connection.transaction():
+            await commit_replies(connection, self._context(), [one.reply for one in taken])
 
     def _committed(self, taken: list[_Taken]) -> None:
         for one in taken:

@@ -6,6 +6,8 @@ and comes back little by little (additive increase). The clock is a parameter.
 
 import math
 
+from cpaas.snapshot.types import Route
+
 #: how much of a second's rate may go at once.
 BURST_SECONDS = 0.1
 DECREASE = 0.5
@@ -15,6 +17,8 @@ DEAF_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 INCREASE_SECONDS = 1.0
 RATE_MIN = 1.0
+#: of its rate, so much of a route is taken from its queue ahead.
+OPEN_SECONDS = 0.5
 UNLIMITED = math.inf
 
 
@@ -115,3 +119,10 @@ class Throttle:
         self.rate += steps * max(RATE_MIN, top * INCREASE)
         if self.rate >= top:
             self.rate = self._limit
+
+
+def worth_opening(route: Route, throttle: Throttle) -> int:
+    """How many messages of a route are worth having at hand: half a second's, or its window."""
+    window = max(1, route.window_size) * max(1, route.binds)
+    rate = throttle.rate_shown
+    return min(window, max(1, int(rate * OPEN_SECONDS))) if rate else window

@@ -96,7 +96,7 @@ _COUNTED: Final = (
     "submitted", "delivered", "read", "failed", "rejected", "expired", "blocked", "cancelled",
     "refunded_micro", "carrier_cost_micro",
 )  # fmt: skip
-_COUNT: Final = (
+COUNT: Final = (
     "INSERT INTO counter_minute AS c (minute, account_id, channel, route_id, country, instance_id, "
     + ", ".join(_COUNTED)
     + ") SELECT g.* FROM unnest($1::timestamptz[], $2::bigint[], $3::text[], $4::bigint[],"
@@ -109,13 +109,20 @@ _COUNT: Final = (
 
 async def count(connection: Any, instance_id: int, counts: dict[CounterKey, Counts]) -> None:
     """Add to this writer's counters, keys in order, so that two writers never lock crosswise."""
-    if not counts:
-        return
+    if counts:
+        await connection.execute(COUNT, *count_values(instance_id, counts))
+
+
+#: how many there are of what `count_values` returns.
+COUNT_VALUES: Final = 6 + len(_COUNTED)
+
+
+def count_values(instance_id: int, counts: dict[CounterKey, Counts]) -> tuple[list[Any], ...]:
+    """The parameters of `COUNT`."""
     keys = sorted(counts)
     values = [counts[key] for key in keys]
-    await connection.execute(
-        _COUNT,
-        *(list(column) for column in zip(*keys, strict=True)),
+    return (
+        *([key[part] for key in keys] for part in range(5)),
         [instance_id] * len(keys),
         *([getattr(value, name) for value in values] for name in _COUNTED),
     )

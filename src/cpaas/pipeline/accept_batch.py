@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from cpaas.broker.topology import submit_queue
-from cpaas.broker.wakeups import payload
+from cpaas.broker.wakeups import channels
 from cpaas.messages.envelopes import (
     LANE_NUMBER,
     MAX_MESSAGES,
@@ -104,7 +104,7 @@ class Batch:
         """The parameters of the statement, in its order."""
         needs = sorted(self._needs.items())
         items = self._items()
-        wake = payload({item[0] for item in items if not item[3]})
+        wake = channels({item[0] for item in items if not item[3]})
         counts = sorted(self._counts.items())
         return [
             [account_id for account_id, _ in needs],

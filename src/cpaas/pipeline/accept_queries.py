@@ -103,7 +103,7 @@ WITH need AS MATERIALIZED (
 SELECT ARRAY (SELECT account_id FROM unpaid),
     ARRAY (SELECT ARRAY [account_id, balance_micro, low_balance_micro] FROM paid
            WHERE crossed AND low_balance_micro > 0),
-    CASE WHEN ${_AT + 11}::text <> '' THEN pg_notify('queue', ${_AT + 11}::text) END
+    (SELECT count(pg_notify(channel, '')) FROM unnest(${_AT + 11}::text[]) channel)
 """
 
 ANSWERED: Final = """

@@ -1,7 +1,8 @@
 """Group commit for settle: while one commit is under way, the next arrivals gather and go together.
 
-No timers. Passing faults are waited out for ever with the arrivals held (a full box tells the
-gateway to stop reading); an item the database cannot take is found by halving and set aside.
+A busy one paces itself, a single arrival goes at once. Passing faults are waited out for ever with
+the arrivals held (a full box tells the gateway to stop reading); an item the database cannot take
+is found by halving and set aside.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import asyncpg
 
 from cpaas.db.trouble import is_passing
 from cpaas.kit.log import get_logger
+from cpaas.kit.pace import Pace
 
 T = TypeVar("T")
 _log = get_logger(__name__)
@@ -25,6 +27,7 @@ _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 class Gatherer(Generic[T]):
     """Commits what is put into it, in order, one batch at a time.
 
+    commit: may be called again with what it has committed already, if its answer was lost.
     spoiled: sets aside an item that cannot be committed. committed: told of every item that is
     done with, either way.
     """
@@ -39,6 +42,7 @@ class Gatherer(Generic[T]):
         committed: Callable[[list[T]], None],
         capacity: int,
         most: int = 1000,
+        paced: bool = True,
     ) -> None:
         self._pool = pool
         self._commit = commit
@@ -52,6 +56,7 @@ class Gatherer(Generic[T]):
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._pace = Pace() if paced else None
         self.troubled = False
 
     @property
@@ -79,10 +84,14 @@ class Gatherer(Generic[T]):
             if not self._box:
                 self._arrived.clear()
             self._in_flight = len(batch)
+            if self._pace is not None:
+                self._pace.begin()
             await self._settle(batch)
             self._in_flight = 0
             if not self._box:
                 self._idle.set()
+            if self._pace is not None and len(self._box) < self._most:
+                await self._pace.rest(len(batch))
 
     async def drained(self) -> None:
         """Wait until everything put in is committed."""
@@ -115,7 +124,7 @@ class Gatherer(Generic[T]):
         pause = 0.05
         while True:
             try:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with self._pool.acquire() as connection:
                     await self._commit(connection, part)
             except _CONFLICTS:
                 conflicts += 1

@@ -67,7 +67,7 @@ async def apply_receipts(
     now_ms = context.now_us // 1000
     within = lowest_at(now_ms - REACH_MS).bytes, lowest_at(now_ms + AHEAD_MS).bytes
     keys = [(clean(r.provider_message_id), r.route_id) for r in receipts]
-    found = {key: _held(key[0], expected[key]) for key in keys if key in expected}
+    found = {key: held(key[0], expected[key]) for key in keys if key in expected}
     ids = list({key[0] for key in keys if key not in found})
     if ids:
         found |= _newest(await receipt_queries.find(connection, ids, *within))
@@ -106,7 +106,8 @@ async def apply_receipts(
     return unmatched + await _finish(connection, context, receipts, whole)
 
 
-def _held(provider_id: str, answer: Answer) -> Found:
+def held(provider_id: str, answer: Answer) -> Found:
+    """The message of an answer that this process holds."""
     envelope, message = answer.envelope, answer.message
     # What is held knows no price but the one at acceptance.
     known = None if envelope.channel in REPRICED else (envelope, message)
@@ -129,7 +130,7 @@ async def _finish(
 ) -> list[int]:
     """Apply receipts to whole messages; returns those that wait for the message's next step."""
     notes: list[Note] = []
-    wanted: dict[int, tuple[int, Found]] = {}
+    asked: dict[int, tuple[int, Found]] = {}
     finishes: list[Finish] = []
     for number, message in whole:
         receipt = receipts[number]
@@ -138,16 +139,16 @@ async def _finish(
             if receipt.message_id is None:
                 notes.append(_note(receipt, message, context, "enroute", "The carrier is trying."))
             continue
-        one = _wanted(receipt, message, context)
-        wanted[id(one)] = (number, message)
+        one = wanted(receipt, message, context)
+        asked[id(one)] = (number, message)
         finishes.append(one)
     if finishes:
         for done in await finish(connection, context, finishes):
-            del wanted[id(done.finish)]
+            del asked[id(done.finish)]
     waiting: list[int] = []
-    if wanted:
-        now = await receipt_queries.states(connection, [m.id for _, m in wanted.values()])
-        for number, message in wanted.values():
+    if asked:
+        now = await receipt_queries.states(connection, [m.id for _, m in asked.values()])
+        for number, message in asked.values():
             receipt, state = receipts[number], now.get(message.id)
             if state is not None and state.status not in FINAL:
                 waiting.append(number)
@@ -158,7 +159,8 @@ async def _finish(
     return waiting
 
 
-def _wanted(receipt: Receipt, message: Found, context: Context) -> Finish:
+def wanted(receipt: Receipt, message: Found, context: Context) -> Finish:
+    """The transition that a receipt asks for."""
     # The carrier's clock counts only where it can be true; many tell no seconds.
     plausible = (message.submitted_us or context.now_us) <= receipt.done_us <= context.now_us
     at_us = receipt.done_us if plausible else context.now_us

@@ -22,6 +22,7 @@ from cpaas.broker.topology import gateway_queue, submit_queue
 from cpaas.db.trouble import is_passing
 from cpaas.kit.clock import now_us
 from cpaas.kit.log import get_logger
+from cpaas.kit.pace import Pace
 from cpaas.messages import queries
 from cpaas.messages.envelopes import UnreadableEnvelopeError, unpack
 from cpaas.messages.types import Finish
@@ -81,7 +82,9 @@ class Router:
         #: lanes of places whose items are put back, to be decided anew.
         self._anew: set[int] = set()
         self._planners = Planners(channel)
+        self._pace = Pace()
         self._takes = 0
+        self._taken = 0
         self._accounts = 1
         self._routes: list[Route] = []
         self._short: list[str] = []
@@ -106,9 +109,11 @@ class Router:
         """Routes until `stop`; what a cancelled one held comes back by itself."""
         while not self._stopping:
             try:
+                self._pace.begin()
                 await self.turn()
                 # What could not go waits apart, so that taking more cannot go on for ever.
                 if not self._more:
+                    await self._pace.rest(self._taken)
                     await self._rest()
             except Exception as error:  # noqa: BLE001 - the step must never end; the log has it
                 if is_passing(error):
@@ -130,6 +135,7 @@ class Router:
         self._anew.update(self._places.see(snapshot))
         await self._resync(routes)
         self._more = False
+        self._taken = 0
         await self._decide_anew()
         # First what is new, so that it has its turn among what waits.
         moved = await self._sort(await self._take())
@@ -180,6 +186,7 @@ class Router:
         )
         if items:
             self.taken_at = self._clock()
+            self._taken += sum(item.messages for item in items)
         if not room:
             self._more |= self._consumer.more
         return items

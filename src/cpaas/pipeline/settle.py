@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cpaas.messages import queries
 from cpaas.messages.types import Note
+from cpaas.pipeline import straight
 from cpaas.pipeline.answers import clean, commit_answers
 from cpaas.pipeline.gather import Gatherer
 from cpaas.pipeline.receipts import Key, commit_receipts
@@ -51,7 +52,7 @@ class Settler:
         )  # fmt: skip
         self._receipts = Gatherer(
             pool, self._commit_receipts, self._spoiled_receipt, name="receipts",
-            capacity=receipts_max, committed=self._receipts_committed,
+            capacity=receipts_max, committed=self._receipts_committed, paced=False,
         )  # fmt: skip
         self._uncommitted: dict[Key, int] = {}
         self._expected: dict[Key, Answer] = {}
@@ -104,11 +105,18 @@ class Settler:
         return Context(self._snapshot(), self._instance_id, self._clock_us(), counter)
 
     async def _commit_answers(self, connection: Any, answers: list[Answer]) -> None:
-        await commit_answers(connection, self._context(), answers)
+        context = self._context()
+        left = await straight.submit(connection, context, answers)
+        if left:
+            async with connection.transaction():
+                await commit_answers(connection, context, left)
 
     async def _commit_receipts(self, connection: Any, receipts: list[Receipt]) -> None:
         context = self._context(-self._instance_id)
-        await commit_receipts(connection, context, receipts, self._expected)
+        left = await straight.deliver(connection, context, receipts, self._expected)
+        if left:
+            async with connection.transaction():
+                await commit_receipts(connection, context, left, self._expected)
 
     def _receipts_committed(self, receipts: list[Receipt]) -> None:
         for receipt in receipts:

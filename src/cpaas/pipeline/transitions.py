@@ -80,11 +80,11 @@ async def _tell(connection: Any, context: Context, applied: Sequence[Applied]) -
     if ended:
         await settle_calls(connection, ended)
     await queries.note(connection, [_asked(one) for one in applied if one.finish.actor])
-    items = _events(context, applied)
+    items = events_of(context, applied)
     if items:
         await embedded.publish(connection, items)
     writer = context.counter or context.instance_id
-    await queries.count(connection, writer, _counts(applied, refunded))
+    await queries.count(connection, writer, counts_of(applied, refunded))
     await queries.count_errors(connection, writer, _errors(applied))
     await campaign_counts.count(connection, writer, applied, refunded)
 
@@ -171,7 +171,8 @@ def _asked(one: Applied) -> Note:
     )  # fmt: skip
 
 
-def _events(context: Context, applied: Sequence[Applied]) -> list[NewItem]:
+def events_of(context: Context, applied: Sequence[Applied]) -> list[NewItem]:
+    """What webhooks tell of transitions that took place."""
     currency = context.snapshot.settings.get("currency", DEFAULT_CURRENCY)
     accounts: dict[int, list[Event]] = {}
     for one in applied:
@@ -194,7 +195,8 @@ def _message(one: Applied) -> EventMessage:
     )  # fmt: skip
 
 
-def _counts(applied: Sequence[Applied], refunded: set[bytes]) -> dict[CounterKey, Counts]:
+def counts_of(applied: Sequence[Applied], refunded: set[bytes]) -> dict[CounterKey, Counts]:
+    """The figures of transitions that took place."""
     counts: dict[CounterKey, Counts] = {}
     for one in applied:
         if one.is_test:

@@ -20,6 +20,7 @@ from cpaas.broker.watchdog import Recyclable, Watchdog, Watched
 from cpaas.channels.base import Hearing, Piper, Reviewer, TemplateNotice, Tools
 from cpaas.channels.registry import CHANNELS
 from cpaas.config import Settings, given
+from cpaas.db.nearest import nearest_dsn
 from cpaas.db.pool import create_pool
 from cpaas.gateway import callbacks
 from cpaas.gateway.host import Host
@@ -51,7 +52,7 @@ from cpaas.snapshot.holder import SnapshotHolder
 from cpaas.snapshot.types import Identity, Route, Snapshot
 
 GC_THRESHOLD: Final = 50_000
-POOL_MIN: Final = 3
+POOL_MIN: Final = 1
 POOL_MAX: Final = 12
 #: of the time that stopping may take: for answers under way, and to commit those.
 DRAIN_SHARE: Final = 0.3
@@ -93,7 +94,7 @@ class ChannelService:
         channel, pool = spec.channel, self.pool
         self.load = RouteLoad()
         self.watchdog = Watchdog(pool)
-        self.broker = make_broker(settings, pool, instance_id, spec.service)
+        self.broker = make_broker(settings, pool, holder.wakeups, instance_id, spec.service)
         self.settler = Settler(
             pool, self.snapshot, instance_id, _now_us, on_receipts_committed=self._committed
         )
@@ -297,14 +298,14 @@ async def _parts(
         pools = []
         for name, least, most in ((spec.service, POOL_MIN, POOL_MAX), *spec.pools):
             pool = await create_pool(
-                settings.dsn(), min_size=least, max_size=most, application_name=name,
+                nearest_dsn(settings), min_size=least, max_size=most, application_name=name,
                 data_plane=True,
             )  # fmt: skip
             # A polite close waits for connections that a dead database never gives back.
             stack.callback(pool.terminate)
             pools.append(pool)
         defaults = {"currency": settings.currency, "timezone": settings.timezone}
-        holder = SnapshotHolder(settings.dsn(), defaults=defaults, fixed=given(os.environ))
+        holder = SnapshotHolder(nearest_dsn(settings), defaults=defaults, fixed=given(os.environ))
         await holder.start()
         stack.push_async_callback(holder.stop)
         carrier = spec.carrier(settings)

@@ -34,6 +34,7 @@ from cpaas.campaigns.launch import Launcher
 from cpaas.campaigns.retention import run_campaign_retention
 from cpaas.campaigns.stage_run import run_reading
 from cpaas.config import Settings, given
+from cpaas.db.nearest import nearest_dsn
 from cpaas.db.pool import create_pool
 from cpaas.kit.clock import now_us as _now_us
 from cpaas.kit.guard import Guard
@@ -52,7 +53,7 @@ from cpaas.snapshot.holder import SnapshotHolder
 from cpaas.webhooks.deliver import Deliverer, deliver
 
 SERVICE: Final = "cpaas-core"
-POOL_MIN: Final = 3
+POOL_MIN: Final = 1
 POOL_MAX: Final = 16
 #: one connection commits, one samples, one is spare when a lost commit is looked up.
 ACCEPT_POOL: Final = (2, 3)
@@ -109,7 +110,7 @@ class _Core:
         guard = Guard(settings.allow_networks)
         self.watchdog = Watchdog(pool)
         _RECYCLED.set_function(lambda: self.watchdog.recycled[WEBHOOK])
-        self.broker = make_broker(settings, pool, instance_id, SERVICE)
+        self.broker = make_broker(settings, pool, holder.wakeups, instance_id, SERVICE)
         self.acceptor = Acceptor(
             accept_pool, holder, instance_id, clock_us=_now_us,
             queue_items_max=settings.queue_items_max,
@@ -282,7 +283,7 @@ async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, Any, SnapshotHo
         sizes = ((SERVICE, POOL_MIN, POOL_MAX), (f"{SERVICE} accept", *ACCEPT_POOL))
         for name, least, most in sizes:
             pool = await create_pool(
-                settings.dsn(), min_size=least, max_size=most, application_name=name,
+                nearest_dsn(settings), min_size=least, max_size=most, application_name=name,
                 data_plane=True,
             )  # fmt: skip
             # A polite close waits for connections that a dead database never gives back.
@@ -292,7 +293,7 @@ async def _parts(settings: Settings) -> AsyncIterator[tuple[Any, Any, SnapshotHo
             "currency": settings.currency, "timezone": settings.timezone,
             "retention_days": settings.retention_days,
         }  # fmt: skip
-        holder = SnapshotHolder(settings.dsn(), defaults=defaults, fixed=given(os.environ))
+        holder = SnapshotHolder(nearest_dsn(settings), defaults=defaults, fixed=given(os.environ))
         await holder.start()
         stack.push_async_callback(holder.stop)
         yield pools[0], pools[1], holder

@@ -5,18 +5,21 @@ from typing import Any
 from cpaas.broker import address
 from cpaas.broker.base import Broker
 from cpaas.broker.embedded import EmbeddedBroker
+from cpaas.broker.wakeups import QueueWakeups
 from cpaas.config import Settings
 
 
-def make_broker(settings: Settings, pool: Any, instance_id: int, service: str) -> Broker:
+def make_broker(
+    settings: Settings, pool: Any, wakeups: QueueWakeups, instance_id: int, service: str
+) -> Broker:
     """The carrier that these settings name."""
     url = address.url(settings)
     if not url:
-        return EmbeddedBroker(pool, settings.dsn(), instance_id)
+        return EmbeddedBroker(pool, wakeups, instance_id)
     # Its client is large, and not needed otherwise.
     from cpaas.broker.rabbitmq import RabbitBroker
 
     return RabbitBroker(
-        pool, settings.dsn(), instance_id,
+        pool, wakeups, instance_id,
         url=url, queue_type=settings.amqp_queue_type, name=service,
     )  # fmt: skip

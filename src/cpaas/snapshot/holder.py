@@ -1,7 +1,8 @@
 """Holds this process's snapshot and keeps it true: a change in the database is here in a second.
 
-A connection of its own listens for changes. The version is also asked for every two seconds, so
-that a lost notification, connection or database only delays a change and never hides one.
+The process's listening connection hears of changes. The version is also asked for every two
+seconds, so that a lost notification, connection or database only delays a change and never hides
+one.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from cpaas.broker.wakeups import QueueWakeups
 from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
 from cpaas.snapshot import queries
@@ -49,6 +51,9 @@ class SnapshotHolder:
         self._confirmed_at = float("-inf")
         self._moved = asyncio.Event()
         self._callbacks: list[Callable[[Snapshot], None]] = []
+        #: what listens for this process; every connection that does costs each notification more.
+        self.wakeups = QueueWakeups(dsn)
+        self.wakeups.subscribe(CHANNEL, self._moved.set)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -72,12 +77,14 @@ class SnapshotHolder:
         except BaseException:
             connection.terminate()
             raise
+        await self.wakeups.start()
         self._task = asyncio.create_task(self._follow(connection))
         # A task that is cancelled before it began would not close its connection.
         await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Follows no longer; the snapshot soon counts as unconfirmed."""
+        await self.wakeups.close()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -90,16 +97,8 @@ class SnapshotHolder:
             command_timeout=CONNECT_SECONDS_MAX,
             server_settings={"application_name": "cpaas snapshot"},
         )
-        try:
-            await connection.add_listener(CHANNEL, self._heard)
-        except BaseException:
-            connection.terminate()
-            raise
         connection.add_termination_listener(self._ended)
         return connection
-
-    def _heard(self, _connection: Any, _pid: int, _channel: str, _payload: object) -> None:
-        self._moved.set()
 
     def _ended(self, _connection: Any) -> None:
         self._moved.set()

@@ -14,6 +14,7 @@ from cpaas.db.trouble import AWAY
 from cpaas.kit.guard import Guard
 from cpaas.kit.http import PostClient
 from cpaas.kit.log import get_logger
+from cpaas.kit.pace import Pace
 from cpaas.kit.secrets import Keyring
 from cpaas.messages.envelopes import Event, UnreadableEnvelopeError, unpack_events
 from cpaas.snapshot.types import Snapshot
@@ -107,7 +108,9 @@ class Deliverer:
     # -- from the queue
 
     async def _take_loop(self) -> None:
+        pace = Pace()
         while True:
+            pace.begin()
             self._room.clear()
             room = self._lanes.room - self._recorder.backlog
             most = min(int(room / max(1.0, self._events_per_item)), ITEMS_PER_TAKE_MAX)
@@ -125,6 +128,7 @@ class Deliverer:
                 log.warning("webhook events cannot be taken", error=str(error))
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
+            await pace.rest(sum(item.messages for item in items))
             await self._wait_for_items()
 
     async def _wait_for_items(self) -> None:

@@ -1,7 +1,8 @@
 """Writes outcomes down in group commits, and completes a queue item with its last event's record.
 
-While one commit is under way the next outcomes gather. The record and the end of the queue item are
-one statement, so an event is either still in the queue or on record, at every moment.
+While one commit is under way the next outcomes gather, and a busy one paces itself. The record and
+the end of the queue item are one statement, so an event is either still in the queue or on record,
+at every moment.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import asyncpg
 from cpaas.broker.base import Consumer
 from cpaas.db.trouble import AWAY
 from cpaas.kit.log import get_logger
+from cpaas.kit.pace import Pace
 from cpaas.webhooks import queries
 from cpaas.webhooks.types import Outcome
 
@@ -35,6 +37,7 @@ class Recorder:
         self._waiting: list[Outcome] = []
         self._new = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._pace = Pace()
 
     @property
     def backlog(self) -> int:
@@ -55,7 +58,10 @@ class Recorder:
         while True:
             await self._new.wait()
             self._new.clear()
+            self._pace.begin()
+            outcomes = len(self._waiting)
             await self.flush()
+            await self._pace.rest(outcomes)
 
     async def flush(self) -> None:
         """Commits all that waits, however often the database must be asked."""
