@@ -57,8 +57,6 @@ AUDITED_COLUMNS = {
 #: tables whose byte columns are stored out of line uncompressed: packed or random bytes.
 EXTERNAL = {"queue_item": "payload", "dead_letter": "payload", "blob_chunk": "data"}
 PARTITION_DAYS_AHEAD = 14
-#: per cent of a page that messages fill, as `partitions.sql` has it for the days to come.
-MESSAGE_FILL = 45
 
 
 def _trigger(cursor: CursorWrapper, name: str, table: str, when: str, action: str) -> None:
@@ -139,11 +137,6 @@ def _storage(cursor: CursorWrapper) -> None:
         cursor.execute(
             f"ALTER TABLE {table} SET (fillfactor = 10, autovacuum_vacuum_threshold = 500)"
         )
-    cursor.execute(
-        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'message'::regclass"
-    )
-    for (partition,) in cursor.fetchall():
-        cursor.execute(f"ALTER TABLE {partition} SET (fillfactor = {MESSAGE_FILL})")
     for table in ("minute", "error", "hour", "day", "account_day"):
         cursor.execute(f"ALTER TABLE counter_{table} SET (fillfactor = 50)")
 
@@ -160,5 +153,7 @@ def run(using: str) -> None:
             cursor.execute((folder / name).read_text())
         _triggers(cursor)
         _storage(cursor)
-        cursor.execute("SELECT cpaas_make_partitions(%s)", [PARTITION_DAYS_AHEAD])
+        cursor.execute(
+            "SELECT cpaas_keep_partitions(), cpaas_make_partitions(%s)", [PARTITION_DAYS_AHEAD]
+        )
         grants.lay(cursor)
