@@ -36,6 +36,9 @@ class Exchange(asyncio.Protocol):
         self.opened_at = 0.0
         self.idle_since = 0.0
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        # One for all answers: the next request goes out only after a whole one that keeps alive.
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
@@ -55,16 +58,13 @@ class Exchange(asyncio.Protocol):
             raise StaleError
         self._reset()
         self.reusable = False
-        self._parser = httptools.HttpResponseParser(self)
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        # A plain timer: a timeout by cancelling the task costs several times as much per call.
-        timer = loop.call_later(timeout_seconds, self._expire)
+        self._expire_at(loop, loop.time() + timeout_seconds)
         transport.write(request)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
             if not self.reusable:
                 transport.abort()
@@ -99,6 +99,9 @@ class Exchange(asyncio.Protocol):
         """Called by the loop."""
         self.reusable = False
         self.transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._received_bytes == 0 and not self._done:
             self._fail(StaleError())
         else:
@@ -153,8 +156,23 @@ class Exchange(asyncio.Protocol):
         elif not self._headers_done and self._received_bytes > HEAD_BYTES_MAX:
             self._fail(PostError("protocol", f"the answer's head is over {HEAD_BYTES_MAX} bytes"))
 
-    def _expire(self) -> None:
-        self._fail(PostError("timeout", "no answer in time"))
+    def _expire_at(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        # The timer of an earlier request stands until it rings and then sees the new deadline:
+        # to start and cancel one for every request costs more than to parse its answer.
+        self._deadline = deadline
+        if self._timer is None or self._timer.when() > deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(deadline, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if loop.time() < self._deadline:
+            self._timer = loop.call_at(self._deadline, self._ring, loop)
+        else:
+            self._fail(PostError("timeout", "no answer in time"))
 
     def _fail(self, error: Exception) -> None:
         # With the final status in hand the outcome is known: calling again would repeat the event.
