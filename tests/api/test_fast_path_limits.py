@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -223,6 +224,26 @@ def test_keep_alive_timer_spares_the_next_request(
         server.loop.call_soon_threadsafe(server.loop.call_later, 0.15, server.release)
         client.read(2)
     assert client.statuses == [202, 202]
+
+
+@both
+def test_keep_alive_counts_from_the_last_answer(
+    serve: Any, protocol: type[HttpToolsProtocol], offer: bool
+) -> None:
+    server = serve(protocol, offer=offer, timeout_keep_alive=0.4)
+    with Client(server.address) as client:
+        for _ in range(4):
+            client.send(post())
+            client.read(1)
+            # Together they take longer than the timer that the first answer started.
+            time.sleep(0.15)
+        client.send(HOLD)
+        server.wait_held(1)
+        time.sleep(0.5)
+        server.release()
+        client.read(1)
+        client.read_to_end()
+    assert client.statuses == [202] * 5
 
 
 @both

@@ -94,6 +94,26 @@ async def test_silence_ends_at_the_limit(sink: CustomerSink) -> None:
     assert caught.value.kind == "timeout"
 
 
+async def test_each_request_has_its_own_limit(sink: CustomerSink) -> None:
+    """A connection's timer outlives its request, and shall neither end the next nor spare it."""
+    sink.behave("/later", Behaviour(delay_seconds=0.3))
+    sink.behave("/never", Behaviour(trick="silent"))
+    loop = asyncio.get_running_loop()
+    _, exchange = await loop.create_connection(Exchange, "127.0.0.1", sink.port)
+
+    def request(path: str) -> bytes:
+        return f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode()
+
+    await exchange.send(request("/later"), 0.5)
+    # Rings in the middle of this one, whose limit is further away.
+    await exchange.send(request("/later"), 30)
+    assert exchange.reusable
+    # And would ring long after this one's.
+    with pytest.raises(PostError, match="no answer in time"):
+        async with asyncio.timeout(10):
+            await exchange.send(request("/never"), 0.2)
+
+
 async def test_a_stalled_body_does_not_take_the_status_away(sink: CustomerSink) -> None:
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

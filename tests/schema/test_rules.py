@@ -164,6 +164,27 @@ async def test_partitions_reach_two_weeks_ahead(pool: asyncpg.Pool) -> None:
     assert {f"{table}_{day[0]}" for table in PARTITIONED for day in days} <= found
 
 
+async def test_partitions_are_kept_alike_whoever_made_them(pool: asyncpg.Pool) -> None:
+    """As wanted from the start, and again after an older version had made them otherwise."""
+    kept = f"""
+        SELECT child, reloptions, (SELECT array_agg(DISTINCT attstattarget::integer)
+            FROM pg_attribute WHERE attrelid = child::regclass AND attnum > 0)
+        FROM ({PARTITIONS}) p JOIN pg_class ON pg_class.oid = child::regclass
+    """
+    before = {row[0]: (row[1], row[2]) for row in await pool.fetch(kept)}
+    assert all(
+        "fillfactor" in options[0] and targets == [20] for options, targets in before.values()
+    )
+    one = min(child for child in before if child.startswith("message_2"))
+    await pool.execute(
+        f"ALTER TABLE {one} SET (fillfactor = 60, autovacuum_vacuum_scale_factor = 0)"
+    )
+    await pool.execute(f"ALTER TABLE {one} ALTER COLUMN id SET STATISTICS -1")
+    await pool.execute("SELECT cpaas_keep_partitions()")
+    after = {row[0]: (row[1], row[2]) for row in await pool.fetch(kept)}
+    assert after == before
+
+
 async def test_partitions_are_made_once_also_by_many_at_once(pool: asyncpg.Pool) -> None:
     assert await pool.fetchval("SELECT cpaas_make_partitions($1)", PARTITION_DAYS_AHEAD) == 0
     ahead = PARTITION_DAYS_AHEAD + 5

@@ -184,6 +184,8 @@ class FastPathProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.submit: Submit | None = app_state.get(STATE_KEY)
+        #: since when the connection waits for a request, by the loop's clock; None while it works.
+        self._idle_since: float | None = None
 
     def data_received(self, data: bytes) -> None:
         """As stock; and a taken request whose body is still to come gets a deadline."""
@@ -191,6 +193,45 @@ class FastPathProtocol(HttpToolsProtocol):
         cycle: object = self.cycle
         if type(cycle) is _Taken and cycle.more_body and cycle.late is None:
             cycle.late = self.loop.call_later(self.body_seconds, cycle.give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As stock; and the keep-alive timer ends."""
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+    def on_response_complete(self) -> None:
+        """As stock, but the keep-alive timer of an earlier answer stands and sees the new time.
+
+        To start one for every answer and cancel it for every request costs as much as parsing.
+        """
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._ring_in(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _ring_in(self, seconds: float) -> None:
+        ring = self.timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, ring)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that has waited long enough; else rings again when it has."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._ring_in(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def on_headers_complete(self) -> None:
         """Takes the request if it is the plain one; everything else is the stock class's."""
