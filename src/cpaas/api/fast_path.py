@@ -233,6 +233,12 @@ class FastPathProtocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
+    def on_message_begin(self) -> None:
+        """As stock, but what only the stock way needs is made when the request goes there."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
         """Takes the request if it is the plain one; everything else is the stock class's."""
         if len(self.pipeline) >= PIPELINE_MAX:
@@ -244,6 +250,10 @@ class FastPathProtocol(HttpToolsProtocol):
             if len(headers) == len(self.headers) and _is_plain(headers):
                 self.cycle = cast("RequestResponseCycle", _Taken(self, headers))
                 return
+        begun = self.url, self.expect_100_continue, self.headers
+        super().on_message_begin()
+        self.url, self.expect_100_continue, self.headers = begun
+        self.scope["headers"] = self.headers
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
