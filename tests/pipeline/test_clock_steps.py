@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-import pytest
-from tests.pipeline.world import World, data_plane_pool
+from tests.pipeline.world import World
 
 from cpaas.broker.base import NewItem
 from cpaas.broker.embedded import EmbeddedConsumer, publish
@@ -20,14 +18,6 @@ from cpaas.pipeline.recover import run_sweeps
 SUBMIT = "cpaas.sms.submit"
 STEP_US = 3 * 3_600_000_000
 STEP = "interval '3 hours'"
-
-
-@pytest.fixture
-async def world(dsn: str) -> AsyncIterator[World]:
-    async with data_plane_pool(dsn) as pool:
-        made = World(pool, time.time_ns() // 1000)
-        await made.open_account()
-        yield made
 
 
 async def put(world: World, envelope: Envelope, delay_ms: int = 0, queue: str = SUBMIT) -> None:

@@ -1,24 +1,13 @@
 """Validity ends also for what no queue holds."""
 
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from tests.pipeline.world import HOUR_US, World, data_plane_pool
+from tests.pipeline.world import HOUR_US, World
 
 from cpaas.messages.envelopes import pack
 from cpaas.pipeline import expiry, overdue
 
 SUBMIT = "cpaas.sms.submit"
-
-
-@pytest.fixture
-async def world(dsn: str) -> AsyncIterator[World]:
-    async with data_plane_pool(dsn) as pool:
-        made = World(pool, time.time_ns() // 1000)
-        await made.open_account()
-        yield made
 
 
 async def swept(world: World, sweep: Any) -> int:

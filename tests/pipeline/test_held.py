@@ -1,11 +1,9 @@
 """What a restored backup had under way: held, matched by receipts, decided by an operator."""
 
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.pipeline.world import PRICE, World, data_plane_pool
+from tests.pipeline.world import PRICE, World
 
 from cpaas.broker.base import NewItem
 from cpaas.broker.embedded import publish
@@ -18,14 +16,6 @@ from cpaas.pipeline.waits import Heartbeats, Waits
 MADE_AT = "2026-11-26T00:00:00+00:00"
 START = lowest_at(0).bytes
 DAY_US = 86_400_000_000
-
-
-@pytest.fixture
-async def world(dsn: str) -> AsyncIterator[World]:
-    async with data_plane_pool(dsn) as pool:
-        made = World(pool, time.time_ns() // 1000)
-        await made.open_account()
-        yield made
 
 
 async def queue(

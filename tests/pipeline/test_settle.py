@@ -1,27 +1,17 @@
 """Answers and receipts on a real database: what each does to message, money, figures, events."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
-from tests.pipeline.world import COST, INSTANCE, PRICE, World, account, data_plane_pool, snapshot
+from tests.pipeline.world import COST, INSTANCE, PRICE, World, account, snapshot
 
 from cpaas.messages.envelopes import unpack, unpack_events
 from cpaas.pipeline.answers import commit_answers
 from cpaas.pipeline.receipts import commit_receipts
 from cpaas.pipeline.settle import Settler
 from cpaas.pipeline.types import Answer, Receipt
-
-
-@pytest.fixture
-async def world(dsn: str) -> AsyncIterator[World]:
-    async with data_plane_pool(dsn) as pool:
-        made = World(pool, time.time_ns() // 1000)
-        await made.open_account()
-        yield made
 
 
 async def answers(world: World, *given: Answer) -> None:

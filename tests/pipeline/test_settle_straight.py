@@ -1,24 +1,15 @@
 """Receipts for messages that the process itself still holds: fenced, and never looked up."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.pipeline.world import INSTANCE, World, data_plane_pool
+from tests.pipeline.world import INSTANCE, World
 
 from cpaas.messages.envelopes import Envelope
 from cpaas.pipeline import settle as module
 from cpaas.pipeline.settle import Settler
-
-
-@pytest.fixture
-async def world(dsn: str) -> AsyncIterator[World]:
-    async with data_plane_pool(dsn) as pool:
-        made = World(pool, time.time_ns() // 1000)
-        await made.open_account()
-        yield made
 
 
 @pytest.fixture

@@ -1,24 +1,14 @@
 """The straight part of a batch goes by one statement; whatever is not as it is held goes back."""
 
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.pipeline.world import COST, PRICE, World, data_plane_pool
+from tests.pipeline.world import COST, PRICE, World
 
 from cpaas.messages.envelopes import Envelope, unpack_events
 from cpaas.pipeline import straight
 from cpaas.pipeline.receipts import Key
 from cpaas.pipeline.types import Answer, Receipt
-
-
-@pytest.fixture
-async def world(dsn: str) -> AsyncIterator[World]:
-    async with data_plane_pool(dsn) as pool:
-        made = World(pool, time.time_ns() // 1000)
-        await made.open_account()
-        yield made
 
 
 async def submit(world: World, *answers: Answer) -> list[Answer]:

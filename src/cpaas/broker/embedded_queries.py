@@ -12,6 +12,8 @@ from typing import Any
 
 import asyncpg
 
+from cpaas.broker.wakeups import CHANNEL_CHARS_MAX
+
 #: accounts looked at in one take; the next take goes on where this one ended.
 ACCOUNTS_WALKED_MAX = 500
 
@@ -200,13 +202,16 @@ async def bury(connection: Any, ids: Sequence[int], reason: str) -> None:
 async def replay(connection: Any, ids: Sequence[int]) -> int:
     """Moves dead letters back to their queues with fresh tries; returns how many there were."""
     count: int = await connection.fetchval(
-        """
+        f"""
         WITH back AS (DELETE FROM dead_letter WHERE id = ANY($1::bigint[]) RETURNING *),
         item AS (
             INSERT INTO queue_item (queue, lane, account_id, messages, payload)
             SELECT queue, lane, account_id, messages, payload FROM back ORDER BY id
             RETURNING queue
-        ), told AS (SELECT pg_notify(left(queue, 63), '') FROM (SELECT DISTINCT queue FROM item) d)
+        ), told AS (
+            SELECT pg_notify(left(queue, {CHANNEL_CHARS_MAX}), '')
+            FROM (SELECT DISTINCT queue FROM item) d
+        )
         SELECT (SELECT count(*) FROM item) + 0 * (SELECT count(*) FROM told)
         """,
         ids,
@@ -261,12 +266,14 @@ async def end_waits(connection: Any, queue: str, lanes: Sequence[int], most: int
 async def move(connection: Any, queue: str, to: str) -> int:
     """Moves a queue's items to another queue and wakes its consumers."""
     count: int = await connection.fetchval(
-        """
+        f"""
         WITH moved AS (
             UPDATE queue_item SET queue = $2, leased_by = 0, relayed_at = NULL,
                 available_at = least(available_at, now())
             WHERE queue = $1 RETURNING 1
-        ), told AS (SELECT pg_notify(left($2, 63), '') WHERE EXISTS (SELECT 1 FROM moved))
+        ), told AS (
+            SELECT pg_notify(left($2, {CHANNEL_CHARS_MAX}), '') WHERE EXISTS (SELECT 1 FROM moved)
+        )
         SELECT (SELECT count(*) FROM moved) + 0 * (SELECT count(*) FROM told)
         """,
         queue, to,
