@@ -71,7 +71,9 @@ class QueueWakeups:
     async def _listen(self) -> None:
         while True:
             with contextlib.suppress(*AWAY):
-                connection = await asyncpg.connect(self._dsn, timeout=10)
+                connection = await asyncpg.connect(
+                    self._dsn, timeout=10, command_timeout=CHECK_SECONDS
+                )
                 try:
                     await self._follow(connection)
                 finally:

@@ -38,6 +38,7 @@ class Exchange(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
         # One for all answers: the next request goes out only after a whole one that keeps alive.
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
@@ -160,17 +161,22 @@ class Exchange(asyncio.Protocol):
         # The timer of an earlier request stands until it rings and then sees the new deadline:
         # to start and cancel one for every request costs more than to parse its answer.
         self._deadline = deadline
-        if self._timer is None or self._timer.when() > deadline:
+        if self._timer is None or self._rings_at > deadline:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = loop.call_at(deadline, self._ring, loop)
+            self._start_timer(loop)
+
+    def _start_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Noted here, since what uvloop gives for less than half a millisecond has no `when`.
+        self._rings_at = self._deadline
+        self._timer = loop.call_at(self._deadline, self._ring, loop)
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         if self._waiter is None:
             return
         if loop.time() < self._deadline:
-            self._timer = loop.call_at(self._deadline, self._ring, loop)
+            self._start_timer(loop)
         else:
             self._fail(PostError("timeout", "no answer in time"))
 

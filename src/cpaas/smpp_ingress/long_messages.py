@@ -165,12 +165,14 @@ class LongMessages:
         parts = [one.part for one in work if one.part is not None]
         forgotten = [one.forget for one in work if one.forget]
         receipts = [receipt for one in work for receipt in one.receipts]
-        if parts:
-            await queries.keep_parts(connection, parts)
-        if receipts:
-            await queries.keep_receipts(connection, receipts)
-        if forgotten:
-            await queries.forget_parts(connection, forgotten)
+        # What is told and what is forgotten belong together: a second try must tell nothing twice.
+        async with connection.transaction():
+            if parts:
+                await queries.keep_parts(connection, parts)
+            if receipts:
+                await queries.keep_receipts(connection, receipts)
+            if forgotten:
+                await queries.forget_parts(connection, forgotten)
 
     def _committed(self, work: list[_Work]) -> None:
         for one in work:

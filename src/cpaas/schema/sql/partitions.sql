@@ -20,7 +20,8 @@ DECLARE
         ELSE ARRAY ['fillfactor=95', 'autovacuum_vacuum_scale_factor=0.25',
             'autovacuum_vacuum_insert_scale_factor=1', 'autovacuum_analyze_scale_factor=0.25'] END;
 BEGIN
-    IF (SELECT reloptions = kept FROM pg_class WHERE oid = to_regclass(child)) THEN
+    IF to_regclass(child) IS NULL
+        OR (SELECT reloptions = kept FROM pg_class WHERE oid = to_regclass(child)) THEN
         RETURN;
     END IF;
     -- While a day is young its statistics are made again every quarter of a minute; with a sample
@@ -78,12 +79,14 @@ BEGIN
     RETURN made;
 END $$;
 
--- Keeps every partition there is as new ones are kept.
+-- Keeps the partitions that still change as new ones are kept. Older days stay as they are: to
+-- lock years of them in one transaction is more than a server has room for.
 CREATE OR REPLACE FUNCTION cpaas_keep_partitions() RETURNS void
 LANGUAGE sql AS $$
     SELECT cpaas_keep_partition(p.relname, c.relname)
     FROM pg_inherits i
     JOIN pg_class p ON p.oid = i.inhparent
     JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE p.relnamespace = 'public'::regnamespace AND c.relkind = 'r';
+    WHERE p.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+        AND right(c.relname, 8) >= to_char((now() AT TIME ZONE 'UTC')::date - 2, 'YYYYMMDD');
 $$;
