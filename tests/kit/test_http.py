@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.certificates import make_certificate
@@ -322,6 +323,28 @@ def test_good_answers_however_cut(
     result = asyncio.run(_feed(_cut(data, places)))
     assert isinstance(result, Exchange)
     assert (result.status, result.body, result.retry_after) == (status, body[:1024], b"")
+
+
+async def _twice_within_a_moment() -> bool:
+    """Whether both requests were answered; the limit may also end them, as is its right."""
+    exchange = Exchange()
+    exchange.connection_made(FakeTransport())  # type: ignore[arg-type]
+    loop = asyncio.get_running_loop()
+    try:
+        for seconds in (0.0004, 0.0002):
+            loop.call_soon(exchange.data_received, b"HTTP/1.1 204 X\r\n\r\n")
+            await exchange.send(b"POST / HTTP/1.1\r\n\r\n", seconds)
+    except (PostError, StaleError):
+        return False
+    return True
+
+
+async def _some() -> list[bool]:
+    return [await _twice_within_a_moment() for _ in range(50)]
+
+
+def test_limits_below_what_the_quick_loop_can_time() -> None:
+    assert any(uvloop.run(_some()))
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
