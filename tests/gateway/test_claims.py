@@ -1,10 +1,13 @@
 """The moments between claim and write: a link that goes, a commit whose answer is lost."""
 
 import asyncio
+import os
+import signal
 from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 from tests.gateway.harness import gateway_world, now_us, routed_to, smsc, until
 from tests.gateway.test_deliver import bound
 from tests.pipeline.world import INSTANCE, World, data_plane_pool
@@ -146,6 +149,43 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(dsn: str, monkeypatch:
         assert lost == ["before", "after"]
         assert carrier.stats.submits == 10
         assert await world.pool.fetchval("SELECT min(attempt) FROM message") == 2
+
+
+async def test_a_claim_that_lies_unread_at_the_server_claims_nothing_later(dsn: str) -> None:
+    """Its connection is gone, and it would be committed after the look-up: so it is ended first."""
+    async with data_plane_pool(dsn) as pool:
+        world = World(pool, 1_790_000_000_000_000)
+        await world.open_account()
+        sent = await world.message("QUEUED", claimed_by=0)
+        prepared = Prepared(sent, sent.messages[0], slots=1, parts=[], total=1)
+        batch = Batch(world.now_us, [prepared])
+        consumer = EmbeddedConsumer(pool, gateway_queue("smpp1"), INSTANCE)
+        claims = Claims(
+            pool, consumer, lambda: world.snapshot, instance_id=INSTANCE,
+            clock_us=lambda: world.now_us,
+        )  # fmt: skip
+        async with pool.acquire() as connection:
+            pid, transport = connection.get_server_pid(), connection._con._transport
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            claiming = asyncio.create_task(claims.claim(plain_route(1), batch))
+            await asyncio.sleep(0.2)
+            transport.abort()
+            with pytest.raises(asyncpg.PostgresError):
+                await claiming
+            with pytest.raises(TimeoutError):
+                await claims.claimed(batch)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+        async def gone() -> bool:
+            return not await pool.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid
+            )
+
+        await until(gone)
+        assert await claims.claimed(batch) == set()
+        assert await pool.fetchval("SELECT status FROM message") == "QUEUED"
 
 
 async def test_items_that_lie_twice_in_the_queue_are_written_once(dsn: str) -> None:

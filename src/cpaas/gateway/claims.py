@@ -22,6 +22,7 @@ from cpaas.gateway.queries import Attempt, Claim
 from cpaas.messages.envelopes import LANE_NUMBER, Envelope, Outgoing, pack
 from cpaas.messages.queries import note
 from cpaas.messages.types import Finish, Note
+from cpaas.pipeline.accept_queries import end_backend
 from cpaas.pipeline.route import end_waiting
 from cpaas.pipeline.transitions import Context, finish
 from cpaas.snapshot.types import Route, Snapshot
@@ -40,6 +41,8 @@ class Batch(msgspec.Struct):
     done_items: list[int] = []
     #: messages that must wait: their envelope, and for how many milliseconds.
     deferred: list[tuple[Envelope, Outgoing, int]] = []
+    #: the server's process that was asked to claim, and whose answer was lost.
+    lost_backend: int = 0
 
     @property
     def empty(self) -> bool:
@@ -102,12 +105,17 @@ class Claims:
 
         async def take(connection: Any) -> set[Attempt]:
             claimed: set[Attempt] = set()
-            for group, ids in groups.items():
-                taken = await queries.claim(
-                    connection, sorted(ids), group, at_us=batch.at_us,
-                    instance_id=self._instance_id, route_id=route.id,
-                )  # fmt: skip
-                claimed.update((one, group.attempt) for one in taken)
+            pid, batch.lost_backend = connection.get_server_pid(), 0
+            try:
+                for group, ids in groups.items():
+                    taken = await queries.claim(
+                        connection, sorted(ids), group, at_us=batch.at_us,
+                        instance_id=self._instance_id, route_id=route.id,
+                    )  # fmt: skip
+                    claimed.update((one, group.attempt) for one in taken)
+            except AWAY:
+                batch.lost_backend = pid
+                raise
             return claimed
 
         async def work(connection: Any) -> set[Attempt]:
@@ -151,6 +159,12 @@ class Claims:
         if not batch.prepared:
             return set()
         async with self._pool.acquire() as connection:
+            lost = batch.lost_backend
+            if lost and lost != connection.get_server_pid():
+                # While it lives it may still claim, and no look-up could tell the truth.
+                if not await end_backend(connection, lost):
+                    raise TimeoutError("the server's process that was to claim still runs")
+                batch.lost_backend = 0
             return await queries.claimed_at(
                 connection, batch.ids, at_us=batch.at_us, instance_id=self._instance_id
             )
